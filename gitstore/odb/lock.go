@@ -1,0 +1,105 @@
+package odb
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/gofrs/flock"
+)
+
+// storeLock excludes other writers: goroutines of this process by a channel,
+// other processes by flock(2) (LockFileEx on Windows), which the kernel lets
+// go of when its holder dies.
+type storeLock struct {
+	path string
+	held chan struct{}
+}
+
+func (l *storeLock) init(path string) {
+	l.path = path
+	l.held = make(chan struct{}, 1)
+}
+
+// Lock waits for the store's lock, in turn, until ctx ends. Readers need no
+// lock. It is not reentrant.
+func (s *Storage) Lock(ctx context.Context) (unlock func(), err error) {
+	l := &s.lock
+	select {
+	case l.held <- struct{}{}:
+	case <-ctx.Done():
+		return nil, lockError(ctx)
+	}
+	file := flock.New(l.path, flock.SetPermissions(0o600))
+	if ok, err := file.TryLock(); err != nil {
+		<-l.held
+		return nil, fmt.Errorf("lock the store: %w", err)
+	} else if ok {
+		return l.unlocker(file), nil
+	}
+	if err := waitLock(ctx, file); err != nil {
+		<-l.held
+		return nil, err
+	}
+	return l.unlocker(file), nil
+}
+
+// TryLock takes the store's lock if nobody holds it; otherwise ok is false.
+func (s *Storage) TryLock() (unlock func(), ok bool, err error) {
+	l := &s.lock
+	select {
+	case l.held <- struct{}{}:
+	default:
+		return nil, false, nil
+	}
+	file := flock.New(l.path, flock.SetPermissions(0o600))
+	ok, err = file.TryLock()
+	if err != nil || !ok {
+		<-l.held
+		if err != nil {
+			err = fmt.Errorf("lock the store: %w", err)
+		}
+		return nil, false, err
+	}
+	return l.unlocker(file), true, nil
+}
+
+func (l *storeLock) unlocker(file *flock.Flock) func() {
+	return func() {
+		_ = file.Unlock() // closing the descriptor, which cannot be refused, unlocks
+		<-l.held
+	}
+}
+
+// waitLock blocks in the kernel, which wakes waiters in turn and at once;
+// polling would do neither. The call cannot be interrupted, so a cancelled
+// wait leaves a goroutine that lets go as soon as it gets the lock.
+func waitLock(ctx context.Context, file *flock.Flock) error {
+	locked := make(chan error, 1)
+	go func() { locked <- file.Lock() }()
+	select {
+	case err := <-locked:
+		if err != nil {
+			return fmt.Errorf("lock the store: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		go func() {
+			if <-locked == nil {
+				_ = file.Unlock()
+			}
+		}()
+		return lockError(ctx)
+	}
+}
+
+func lockError(ctx context.Context) error {
+	return fmt.Errorf("another process is writing to the store: %w", context.Cause(ctx))
+}
+
+// tempName returns an unused name beside name, for a file to be renamed to it.
+// The ending keeps git from taking it for a pack index or for garbage of its own.
+func tempName(name string) string {
+	return name + ".tmp-" + strconv.FormatUint(rand.Uint64(), 36)
+}

@@ -1,0 +1,393 @@
+package odb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/adler32"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/edsrzf/mmap-go"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/klauspost/compress/zlib"
+)
+
+const (
+	indexTables = 8                   // magic and version come before the fan-out table
+	indexHashes = indexTables + 256*4 // the hashes come behind it
+	indexFixed  = indexHashes + 2*20  // without any object
+	packTrailer = 20                  // SHA-1 of the pack
+	maxObject   = 1 << 30             // bytes; larger ones are refused, not allocated
+	maxChain    = 4096                // deltas on one another; git makes at most 4095
+	smallFile   = 32 << 10            // below this, reading is cheaper than mapping
+	baseCache   = 4 << 20             // bytes of delta bases kept for each pack
+)
+
+var errDamaged = errors.New("not as git wrote it")
+
+// pack is a pack and its index. The index is mapped when the pack is found,
+// the pack itself at the first read.
+type pack struct {
+	path  string // without ".idx" or ".pack"
+	index []byte
+	count int
+	unmap []mmap.MMap
+	kept  bool // small and new: has a .keep file of ours
+
+	foreign atomic.Bool // not to be merged: made by git, or damaged
+
+	load  sync.Once
+	data  []byte
+	fail  error
+	bases *cache.BufferLRU // offset → type byte and object: delta bases read before
+}
+
+// openPack maps an index and checks its shape. Its checksum is checked by
+// Verify only: reading all of it would make opening as slow as go-git's.
+func openPack(path string) (*pack, error) {
+	p := &pack{path: path}
+	index, err := p.mapFile(path + ".idx")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.setIndex(index); err != nil {
+		_ = p.close()
+		return nil, fmt.Errorf("pack index %s.idx is damaged: %w", path, err)
+	}
+	return p, nil
+}
+
+// newPack wraps a small pack that was written just now. Its bytes are kept if
+// they are few, so that they need not be read back.
+func newPack(path string, data, index []byte) *pack {
+	p := &pack{path: path, index: index, kept: true}
+	p.count = int(binary.BigEndian.Uint32(index[indexHashes-4:]))
+	if len(data) < smallFile {
+		p.load.Do(func() { p.data = data })
+	}
+	return p
+}
+
+func (p *pack) setIndex(index []byte) error {
+	if len(index) < indexFixed || string(index[:8]) != "\xfftOc\x00\x00\x00\x02" {
+		return errDamaged
+	}
+	last := uint32(0)
+	for i := range 256 {
+		n := binary.BigEndian.Uint32(index[indexTables+4*i:])
+		if n < last {
+			return errDamaged
+		}
+		last = n
+	}
+	if len(index) < indexFixed+int(last)*28 {
+		return errDamaged
+	}
+	p.index, p.count = index, int(last)
+	return nil
+}
+
+func (p *pack) mapFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < smallFile {
+		return io.ReadAll(f)
+	}
+	m, err := mmap.Map(f, mmap.RDONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", name, err)
+	}
+	p.unmap = append(p.unmap, m)
+	return m, nil
+}
+
+func (p *pack) close() error {
+	var err error
+	for _, m := range p.unmap {
+		err = errors.Join(err, m.Unmap())
+	}
+	p.unmap, p.index, p.data = nil, nil, nil
+	return err
+}
+
+// content returns the pack's bytes, mapped at the first call.
+func (p *pack) content() ([]byte, error) {
+	p.load.Do(func() {
+		p.bases = cache.NewBufferLRU(baseCache)
+		p.data, p.fail = p.mapFile(p.path + ".pack")
+		if p.fail == nil {
+			p.fail = p.checkHeader()
+		}
+	})
+	return p.data, p.fail
+}
+
+func (p *pack) checkHeader() error {
+	if len(p.data) < packHeader+packTrailer || string(p.data[:8]) != "PACK\x00\x00\x00\x02" {
+		return errDamaged
+	}
+	if int(binary.BigEndian.Uint32(p.data[8:])) != p.count {
+		return fmt.Errorf("%w: it holds another number of objects than its index", errDamaged)
+	}
+	return nil
+}
+
+func (p *pack) hash(i int) (h plumbing.Hash) {
+	copy(h[:], p.index[indexHashes+20*i:])
+	return h
+}
+
+// find returns the position of h in the index.
+func (p *pack) find(h plumbing.Hash) (int, bool) {
+	lo := 0
+	if h[0] > 0 {
+		lo = int(binary.BigEndian.Uint32(p.index[indexTables+4*int(h[0]-1):]))
+	}
+	hi := int(binary.BigEndian.Uint32(p.index[indexTables+4*int(h[0]):]))
+	i := lo + sort.Search(hi-lo, func(i int) bool {
+		return bytes.Compare(p.index[indexHashes+20*(lo+i):indexHashes+20*(lo+i+1)], h[:]) >= 0
+	})
+	return i, i < hi && bytes.Equal(p.index[indexHashes+20*i:indexHashes+20*(i+1)], h[:])
+}
+
+// offset returns where the i-th object of the index starts in the pack.
+func (p *pack) offset(i int) (int64, error) {
+	table := indexHashes + p.count*24
+	off := binary.BigEndian.Uint32(p.index[table+4*i:])
+	if off&(1<<31) == 0 {
+		return int64(off), nil
+	}
+	large := table + p.count*4 + 8*int(off&^(1<<31))
+	if large+8 > len(p.index)-2*20 {
+		return 0, errDamaged
+	}
+	return int64(binary.BigEndian.Uint64(p.index[large:])), nil
+}
+
+// crc returns the CRC-32 that the index has for its i-th object.
+func (p *pack) crc(i int) uint32 {
+	return binary.BigEndian.Uint32(p.index[indexHashes+p.count*20+4*i:])
+}
+
+// lookup finds the base of a delta by reference that is not in its own pack.
+type lookup func(plumbing.Hash) (plumbing.ObjectType, []byte, error)
+
+// object reads the i-th object.
+func (p *pack) object(i int, lookup lookup) (plumbing.ObjectType, []byte, error) {
+	off, err := p.offset(i)
+	if err != nil {
+		return 0, nil, err
+	}
+	if _, err := p.content(); err != nil {
+		return 0, nil, err
+	}
+	return p.resolve(off, lookup)
+}
+
+// resolve reads the object at off, applying deltas from the innermost out.
+func (p *pack) resolve(off int64, lookup lookup) (plumbing.ObjectType, []byte, error) {
+	var deltas [][]byte
+	var offsets []int64
+	for {
+		if t, data, ok := p.cached(off); ok {
+			return p.apply(t, data, deltas, offsets)
+		}
+		e, err := p.entryAt(off)
+		if err != nil {
+			return 0, nil, err
+		}
+		data, err := inflate(p.data[e.start:len(p.data)-packTrailer], e.size)
+		if err != nil {
+			return 0, nil, err
+		}
+		switch {
+		case e.base != plumbing.ZeroHash:
+			deltas, offsets = append(deltas, data), append(offsets, off)
+			if i, ok := p.find(e.base); ok {
+				if off, err = p.offset(i); err != nil {
+					return 0, nil, err
+				}
+				break
+			}
+			t, base, err := lookup(e.base)
+			if err != nil {
+				return 0, nil, fmt.Errorf("delta base: %w", err)
+			}
+			return p.apply(t, base, deltas, offsets)
+		case e.kind == plumbing.OFSDeltaObject:
+			deltas, offsets = append(deltas, data), append(offsets, off)
+			off = e.baseOffset
+		default:
+			if len(deltas) > 0 {
+				p.keep(off, e.kind, data)
+			}
+			return p.apply(e.kind, data, deltas, offsets)
+		}
+		if len(deltas) > maxChain {
+			return 0, nil, fmt.Errorf("%w: a delta chain without end", errDamaged)
+		}
+	}
+}
+
+func (p *pack) apply(t plumbing.ObjectType, data []byte, deltas [][]byte, offsets []int64) (plumbing.ObjectType, []byte, error) {
+	for i := len(deltas) - 1; i >= 0; i-- {
+		next, err := packfile.PatchDelta(data, deltas[i])
+		if err != nil {
+			return 0, nil, err
+		}
+		data = next
+		p.keep(offsets[i], t, data)
+	}
+	return t, data, nil
+}
+
+func (p *pack) cached(off int64) (plumbing.ObjectType, []byte, bool) {
+	if p.bases == nil {
+		return 0, nil, false
+	}
+	b, ok := p.bases.Get(off)
+	if !ok {
+		return 0, nil, false
+	}
+	return plumbing.ObjectType(b[0]), b[1:], true
+}
+
+func (p *pack) keep(off int64, t plumbing.ObjectType, data []byte) {
+	if p.bases == nil || len(data) > baseCache/16 {
+		return
+	}
+	p.bases.Put(off, append([]byte{byte(t)}, data...))
+}
+
+// packEntry is an entry's header.
+type packEntry struct {
+	kind       plumbing.ObjectType
+	size       int           // bytes, inflated
+	start      int64         // of the zlib stream
+	base       plumbing.Hash // of a delta by reference
+	baseOffset int64         // of a delta by offset
+}
+
+func (p *pack) entryAt(off int64) (packEntry, error) {
+	end := int64(len(p.data) - packTrailer)
+	if off < packHeader || off >= end {
+		return packEntry{}, errDamaged
+	}
+	entry, c := off, p.data[off]
+	e := packEntry{kind: plumbing.ObjectType(c >> 4 & 7), size: int(c & 15)}
+	off++
+	for shift := 4; c&0x80 != 0; shift += 7 {
+		if off >= end || shift > 32 {
+			return e, errDamaged
+		}
+		c = p.data[off]
+		e.size |= int(c&0x7f) << shift
+		off++
+	}
+	if e.size > maxObject {
+		return e, fmt.Errorf("%w: an object of %d bytes", errDamaged, e.size)
+	}
+	return p.deltaBase(e, entry, off, end)
+}
+
+// deltaBase reads what follows the size in a delta's header.
+func (p *pack) deltaBase(e packEntry, entry, off, end int64) (packEntry, error) {
+	e.start = off
+	switch e.kind {
+	case plumbing.REFDeltaObject:
+		if off+20 > end {
+			return e, errDamaged
+		}
+		copy(e.base[:], p.data[off:])
+		e.start = off + 20
+	case plumbing.OFSDeltaObject:
+		back := int64(-1)
+		for c := byte(0x80); c&0x80 != 0; off++ {
+			if off >= end || back > 1<<50 {
+				return e, errDamaged
+			}
+			c = p.data[off]
+			back = (back+1)<<7 | int64(c&0x7f)
+		}
+		e.start, e.baseOffset = off, entry-back
+	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
+	default:
+		return e, fmt.Errorf("%w: an object of type %d", errDamaged, e.kind)
+	}
+	return e, nil
+}
+
+// packBaseName cuts a pack directory's file name to its pack, "" for others.
+func packBaseName(file string) string {
+	base, ok := strings.CutSuffix(file, ".idx")
+	if !ok || !strings.HasPrefix(base, "pack-") {
+		return ""
+	}
+	return base
+}
+
+var inflaters = sync.Pool{New: func() any { return nil }}
+
+// inflate returns the size bytes of the zlib stream at the start of src.
+func inflate(src []byte, size int) ([]byte, error) {
+	if data, ok := inflateStored(src, size); ok {
+		return data, nil
+	}
+	r, err := inflater(bytes.NewReader(src))
+	if err != nil {
+		return nil, err
+	}
+	defer inflaters.Put(r)
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("inflate: %w", err)
+	}
+	// Reading past the end makes the reader check the Adler-32 checksum.
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return nil, fmt.Errorf("%w: an object longer than its header says", errDamaged)
+	}
+	return data, nil
+}
+
+func inflater(src io.Reader) (io.ReadCloser, error) {
+	r, ok := inflaters.Get().(io.ReadCloser)
+	if !ok {
+		return zlib.NewReader(src)
+	}
+	if err := r.(zlib.Resetter).Reset(src, nil); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// inflateStored is the short way for what appendStored wrote in one block;
+// ok is false for anything else.
+func inflateStored(src []byte, size int) (data []byte, ok bool) {
+	const head = 7
+	if size > 0xffff || len(src) < head+size+4 || src[0] != 0x78 || src[1] != 0x01 || src[2] != 1 {
+		return nil, false
+	}
+	if n := int(src[3]) | int(src[4])<<8; n != size {
+		return nil, false
+	}
+	data = bytes.Clone(src[head : head+size])
+	if data == nil {
+		data = []byte{}
+	}
+	return data, adler32.Checksum(data) == binary.BigEndian.Uint32(src[head+size:])
+}
