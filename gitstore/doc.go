@@ -1,0 +1,62 @@
+// Package gitstore keeps a conversation in a git repository: messages between
+// agents, the threads and projects they belong to, who is there and who has
+// read what. [Store] is the one way to the data; the command line, the MCP
+// server and the web pages all call its methods. Any number of processes may
+// have the same store open; there is no server.
+//
+// # What is stored
+//
+// Everything is an event (package event): one Markdown file, written once,
+// never modified, never moved, and one commit. The branch main holds messages
+// and the events of threads and projects, so `git log main` is the history of
+// the conversation; the branch agents holds profiles and receipts. FORMAT.md
+// says where each file lies. What looks mutable, such as a thread's title or
+// whether a message was read, is folded from events when it is asked for.
+//
+// The repository is bare. The Markdown files beside .git are copies for people,
+// which are never read back: losing, changing or deleting one changes nothing.
+//
+// # Writing
+//
+// [Store.Post], [Store.UpdateThread], [Store.Acknowledge] and [Store.Join]
+// check everything before they write anything, and an error means that nothing
+// was written. When they return without error, the event
+//
+//   - is durable: it survives kill -9 and a power cut (but for Options.NoSync);
+//   - is visible to every process, and to git;
+//   - is there exactly once.
+//
+// The one exception is an error that says so: a call whose context ends while
+// another process is committing the event, or a disk that fails in the middle
+// of a commit (*odb.UnknownOutcomeError), can leave its fate open.
+//
+// Events that are written at the same time, by goroutines or by processes, are
+// committed together by whoever holds the store's lock: one commit each, in
+// one pack with one flush to the disk. A writer that finds the lock taken
+// leaves its event as a request file in .git/skein/queue and waits for the
+// lock; when it gets it, the event is usually there already. A process that is
+// killed in the middle leaves either its event or no trace, and what it held
+// is free at once.
+//
+// The cost of a post does not grow with the store, the project, the thread or
+// the day, because no directory takes more than 64 events: see layout.go.
+//
+// # Reading
+//
+// Readers take no lock and see the state of one commit. A branch that is
+// missing or unreadable is an error, never an empty store.
+//
+// # Names and ids
+//
+// Wherever a thread is named, "project/thread" and a bare "thread" will do, and
+// wherever a message is, its id or an abbreviation that is unique. What is not
+// there is an [UnknownError], which suggests what was meant; what is not unique
+// is an [AmbiguousError]. Every other error is one sentence that says what is
+// wrong and what to do.
+//
+// # The copies beside .git
+//
+// After each post a goroutine writes the new files (Options.NoMirror turns that
+// off). It never delays or fails a post: what cannot be written is logged and
+// tried again at the next post or the next [Open]. [Store.Export] rebuilds all.
+package gitstore

@@ -1,0 +1,97 @@
+package gitstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"skein/gitstore/event"
+)
+
+// A request file is one line, then the event's file:
+//
+//	skein-request 1 <branch> <home> <author> <bytes> <crc32>\n
+//
+// home is project/thread, "project/" for a project's own events, or the
+// agent's name on the branch agents. Bytes and checksum are those of the
+// event's file: after a power loss a file may be there without its contents.
+const requestMagic = "skein-request 1"
+
+// maxRequest bounds a request file in bytes.
+const maxRequest = event.MaxBody + event.MaxFrontMatter + 1<<10
+
+func encodeRequest(r *request) []byte {
+	line := fmt.Sprintf("%s %s %s %s %d %08x\n", requestMagic, r.home.ref().Short(), r.home,
+		r.event.From, len(r.file), crc32.ChecksumIEEE(r.file))
+	return append([]byte(line), r.file...)
+}
+
+// decodeRequest reads a request file and checks it as if its event came from a
+// stranger: it is committed without asking its owner again.
+func decodeRequest(data []byte) (*request, error) {
+	line, file, _ := bytes.Cut(data, []byte("\n"))
+	var branch, at, author string
+	var size int
+	var sum uint32
+	if _, err := fmt.Sscanf(string(line), requestMagic+" %s %s %s %d %x", &branch, &at, &author, &size, &sum); err != nil {
+		return nil, errors.New("its first line is no request of this version")
+	}
+	if size != len(file) || sum != crc32.ChecksumIEEE(file) {
+		return nil, errors.New("it is cut short or damaged")
+	}
+	e, err := event.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHome(branch, at)
+	if err != nil {
+		return nil, err
+	}
+	if e.From != author || !h.takes(e) {
+		return nil, fmt.Errorf("%s is no place for a %q event of %s", at, e.Kind, e.From)
+	}
+	return &request{home: h, event: e, file: file, spooled: true}, nil
+}
+
+func (h home) String() string {
+	if h.agent != "" {
+		return h.agent
+	}
+	return h.project + "/" + h.thread
+}
+
+// parseHome is the inverse of home.String; names that skein would not have
+// written are refused.
+func parseHome(branch, s string) (home, error) {
+	if branch == agentsRef.Short() {
+		if name, err := event.AgentName(s); err != nil || name != s {
+			return home{}, fmt.Errorf("%q is no agent's name", s)
+		}
+		return home{agent: s}, nil
+	}
+	project, thread, ok := strings.Cut(s, "/")
+	if branch != mainRef.Short() || !ok || !isSlug(project) || thread != "" && !isSlug(thread) {
+		return home{}, fmt.Errorf("there is no place %q on branch %q", s, branch)
+	}
+	return home{project: project, thread: thread}, nil
+}
+
+func isSlug(s string) bool {
+	slug, err := event.Slug(s)
+	return err == nil && slug == s
+}
+
+// takes tells whether an event of that kind belongs to h.
+func (h home) takes(e *event.Event) bool {
+	switch e.Kind {
+	case event.KindReceipt, event.KindProfile:
+		return h.agent == e.From
+	case event.KindProject:
+		return h.agent == "" && h.thread == ""
+	case event.KindMessage, event.KindThread:
+		return h.agent == "" && h.thread != ""
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v5/storage"
+
+	"skein/gitstore/event"
+	"skein/gitstore/odb"
+)
+
+// Options says which store to open, and how.
+type Options struct {
+	Dir      string           // the store's directory; made on first use, mode 0700
+	NoSync   bool             // leave flushing to the operating system: a power cut may lose what was acknowledged
+	NoMirror bool             // do not keep Markdown files beside .git
+	Now      func() time.Time // nil: time.Now
+	Logger   *slog.Logger     // nil: discards
+	FS       odb.FS           // nil: the operating system
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.FS == nil {
+		o.FS = odb.OS
+	}
+	return o
+}
+
+func (o Options) storage() odb.Options {
+	return odb.Options{FS: o.FS, NoSync: o.NoSync, Logger: o.Logger}
+}
+
+// Store is an open store. It is safe for concurrent use, also by any number of
+// processes that have the same directory open.
+type Store struct {
+	dir   string
+	opts  Options
+	now   func() time.Time
+	log   *slog.Logger
+	db    *odb.Storage
+	clock *event.Clock
+
+	trees  treeCache
+	tips   tipCache
+	queue  queue
+	joins  joins
+	mirror *mirror // nil: no files are kept beside .git
+	read   reader
+
+	upkeep     chan struct{}  // holds a token while maintenance runs
+	background sync.WaitGroup // export and maintenance
+	closing    sync.Once
+	closed     error
+}
+
+// Open opens the store in o.Dir and creates it if there is nothing yet. It
+// refuses a directory that holds anything else, a store of a newer format
+// (*FormatError), and one whose branches cannot be read. Any number of
+// processes may open the same missing store at once.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o = o.withDefaults()
+	dir, err := prepareDir(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	db, err := odb.Open(gitDir(dir), o.storage())
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, opts: o, now: o.Now, log: o.Logger, db: db}
+	s.clock = event.NewClock(o.Now)
+	s.upkeep = make(chan struct{}, 1)
+	s.joins.turn = make(chan struct{}, 1)
+	s.queue.init(db.StateDir(), o.Logger)
+	if err := s.checkBranches(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if !o.NoMirror {
+		s.mirror = newMirror(s)
+		s.exportSoon()
+	}
+	return s, nil
+}
+
+// Close finishes the export and whatever maintenance is due, and lets go of
+// the files. Closing twice is harmless; any other use afterwards is not.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.maintainSoon()
+		s.background.Wait()
+		s.closed = errors.Join(s.read.close(), s.db.Close())
+	})
+	return s.closed
+}
+
+// Dir returns the store's directory as an absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+// Storer returns the repository for go-git: git.Open(s.Storer(), nil). What is
+// written through it bypasses the store's rules.
+func (s *Store) Storer() storage.Storer { return s.db }
+
+// maintainSoon merges small packs in the background if that is due. One run at
+// a time is enough: the next post asks again.
+func (s *Store) maintainSoon() {
+	select {
+	case s.upkeep <- struct{}{}:
+	default:
+		return
+	}
+	s.background.Go(func() {
+		defer func() { <-s.upkeep }()
+		if err := s.db.Maintain(context.Background()); err != nil {
+			s.log.Warn("packs could not be merged; it is tried again after the next post", "err", err)
+		}
+	})
+}

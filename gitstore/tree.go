@@ -1,0 +1,214 @@
+package gitstore
+
+import (
+	"bytes"
+	"container/list"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// treeEntry is one line of a git tree: a file (mode 100644) or a directory
+// (40000), the only modes that the store writes.
+type treeEntry struct {
+	Name string
+	Dir  bool
+	Hash plumbing.Hash
+}
+
+// nextEntry splits the first entry off raw: "<mode> <name>\0<20 bytes>". ok is
+// false at the end, and where the bytes are no entry.
+func nextEntry(raw []byte) (mode, name, hash, rest []byte, ok bool) {
+	space := bytes.IndexByte(raw, ' ')
+	if space < 5 || space > 6 {
+		return nil, nil, nil, raw, false
+	}
+	end := bytes.IndexByte(raw[space+1:], 0)
+	if end < 1 {
+		return nil, nil, nil, raw, false
+	}
+	end += space + 1
+	if len(raw) < end+1+len(plumbing.Hash{}) {
+		return nil, nil, nil, raw, false
+	}
+	next := end + 1 + len(plumbing.Hash{})
+	return raw[:space], raw[space+1 : end], raw[end+1 : next], raw[next:], true
+}
+
+// isDirMode tells whether the digits of a mode say directory; they never have
+// a leading zero.
+func isDirMode(mode []byte) bool { return len(mode) == 5 }
+
+// checkTree tells whether all of raw is entries, so that the scans below see
+// each of them.
+func checkTree(raw []byte) bool {
+	for ok := true; len(raw) > 0; {
+		if _, _, _, raw, ok = nextEntry(raw); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// entries yields the entries of a raw tree in git's order.
+func entries(raw []byte) iter.Seq[treeEntry] {
+	return func(yield func(treeEntry) bool) {
+		for {
+			mode, name, hash, rest, ok := nextEntry(raw)
+			if !ok || !yield(treeEntry{string(name), isDirMode(mode), plumbing.Hash(hash)}) {
+				return
+			}
+			raw = rest
+		}
+	}
+}
+
+// lookup returns the entry of that name.
+func lookup(raw []byte, name string) (treeEntry, bool) {
+	for {
+		mode, n, hash, rest, ok := nextEntry(raw)
+		if !ok {
+			return treeEntry{}, false
+		}
+		if string(n) == name {
+			return treeEntry{name, isDirMode(mode), plumbing.Hash(hash)}, true
+		}
+		raw = rest
+	}
+}
+
+// splice returns a copy of raw with e in its place, instead of the entry of
+// the same name if there is one. Nothing else changes: a tree is never
+// rebuilt, so what another program put there stays byte for byte.
+func splice(raw []byte, e treeEntry) []byte {
+	start, end := placeOf(raw, e)
+	out := make([]byte, 0, len(raw)+len(e.Name)+28)
+	out = append(out, raw[:start]...)
+	if e.Dir {
+		out = append(out, "40000 "...)
+	} else {
+		out = append(out, "100644 "...)
+	}
+	out = append(out, e.Name...)
+	out = append(out, 0)
+	out = append(out, e.Hash[:]...)
+	return append(out, raw[end:]...)
+}
+
+// placeOf returns which bytes of raw e replaces; none where it is new.
+func placeOf(raw []byte, e treeEntry) (start, end int) {
+	for rest := raw; ; {
+		at := len(raw) - len(rest)
+		mode, name, _, next, ok := nextEntry(rest)
+		if !ok {
+			return at, at
+		}
+		switch c := compareEntries(name, isDirMode(mode), e.Name, e.Dir); {
+		case c == 0:
+			return at, len(raw) - len(next)
+		case c > 0:
+			return at, at
+		}
+		rest = next
+	}
+}
+
+// compareEntries orders entries as git does: by bytes, a directory as if its
+// name ended in a slash.
+func compareEntries(a []byte, aDir bool, b string, bDir bool) int {
+	n := min(len(a), len(b))
+	if c := bytes.Compare(a[:n], []byte(b[:n])); c != 0 {
+		return c
+	}
+	return int(byteAfter(string(a), n, aDir)) - int(byteAfter(b, n, bDir))
+}
+
+func byteAfter(name string, n int, dir bool) byte {
+	switch {
+	case n < len(name):
+		return name[n]
+	case dir:
+		return '/'
+	}
+	return 0
+}
+
+// tree returns the bytes of a tree, which must not be modified. The zero hash
+// is the empty tree.
+func (s *Store) tree(h plumbing.Hash) ([]byte, error) {
+	if h.IsZero() {
+		return nil, nil
+	}
+	if raw, ok := s.trees.get(h); ok {
+		return raw, nil
+	}
+	t, raw, err := s.db.Get(h)
+	if err != nil {
+		return nil, fmt.Errorf("read tree %s: %w", h, err)
+	}
+	if t != plumbing.TreeObject || !checkTree(raw) {
+		return nil, fmt.Errorf("object %s is not a tree of files and directories", h)
+	}
+	s.trees.put(h, raw)
+	return raw, nil
+}
+
+// treeCacheSize bounds the bytes of trees kept: some two hundred directories
+// as full as they get.
+const treeCacheSize = 4 << 20
+
+// treeCache keeps the raw trees used last. Its zero value is ready.
+type treeCache struct {
+	mu    sync.Mutex
+	byID  map[plumbing.Hash]*list.Element
+	order list.List // of cachedTree, the one used last in front
+	size  int
+}
+
+type cachedTree struct {
+	hash plumbing.Hash
+	raw  []byte
+}
+
+func (c *treeCache) get(h plumbing.Hash) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	el, ok := c.byID[h]
+	if !ok {
+		return nil, false
+	}
+	c.order.MoveToFront(el)
+	return el.Value.(cachedTree).raw, true
+}
+
+func (c *treeCache) put(h plumbing.Hash, raw []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID[h] != nil {
+		return
+	}
+	if c.byID == nil {
+		c.byID = make(map[plumbing.Hash]*list.Element)
+	}
+	c.byID[h] = c.order.PushFront(cachedTree{h, raw})
+	for c.size += len(raw); c.size > treeCacheSize; {
+		c.remove(c.order.Back())
+	}
+}
+
+// drop forgets a tree that has been superseded.
+func (c *treeCache) drop(h plumbing.Hash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el := c.byID[h]; el != nil {
+		c.remove(el)
+	}
+}
+
+func (c *treeCache) remove(el *list.Element) {
+	t := c.order.Remove(el).(cachedTree)
+	delete(c.byID, t.hash)
+	c.size -= len(t.raw)
+}
