@@ -1,0 +1,82 @@
+# Everything that a person or a machine runs here. `make help` lists the targets.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+BUILD     := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# The packages whose goroutines and processes meet; the race detector costs too much on the rest.
+CONCURRENT := ./gitstore/... ./tools/...
+FUZZTIME   ?= 20s
+
+# Linters are built once, at these versions, into a cache outside the repository.
+TOOLS       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/skein-tools
+GOLANGCI    := $(TOOLS)/golangci-lint-v2.15.0
+GOVULNCHECK := $(TOOLS)/govulncheck-v1.5.0
+
+.PHONY: help build install demo test race lint fuzz bench check soak cross
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## build ./bin/skein
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./cmd/skein
+
+install: ## put skein where `go install` puts programs
+	CGO_ENABLED=0 go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/skein
+
+demo: build ## two agents hold a conversation through a fresh store; shows what is left on disk
+	@go run ./cmd/skein-demo -skein bin/skein
+
+test: ## run every test
+	go test ./...
+
+race: ## run the tests of the concurrent packages under the race detector
+	go test -race $(CONCURRENT)
+
+lint: $(GOLANGCI) $(GOVULNCHECK) ## check style, package directions and known vulnerabilities
+	$(GOLANGCI) run ./...
+	@$(GOVULNCHECK) ./... || { code=$$?; [ $$code -ne 3 ] || exit 3; \
+		echo "govulncheck could not run (the reason is above); its database has to be reachable"; }
+
+fuzz: ## fuzz each target for FUZZTIME (20s)
+	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sed 's/func //; s/\/[^/:]*:/ /' | \
+	while read -r dir target; do \
+		echo "fuzz $$dir $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+bench: build ## measure the figures of the README, as a Markdown table (BENCH="-quick" for a short run)
+	@go run ./cmd/skein-bench -skein bin/skein $(BENCH)
+
+check: ## everything that must hold before a change lands: vet, lint, all platforms, tests, races
+	go vet ./...
+	@$(MAKE) --no-print-directory lint cross test
+	go test -race -short $(CONCURRENT)
+
+soak: ## the long forms of the crash, power-loss and load tests
+	SKEIN_SOAK=1 go test -count=1 -timeout 4h ./gitstore/... ./tools/... ./cmd/...
+
+cross: # build and vet for every platform
+	@for platform in $(PLATFORMS); do \
+		echo "build and vet $$platform"; \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
+		go build ./... && go vet ./... || exit 1; \
+	done
+
+# make cannot read a version out of a program's name, so the name carries it.
+$(TOOLS)/golangci-lint-%:
+	@$(call fetch,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,golangci-lint,$*)
+
+$(TOOLS)/govulncheck-%:
+	@$(call fetch,golang.org/x/vuln/cmd/govulncheck,govulncheck,$*)
+
+define fetch
+echo "building $(2) $(3) into $(TOOLS)"; mkdir -p $(TOOLS)/new; \
+GOFLAGS= GOBIN=$(TOOLS)/new go install $(1)@$(3) && mv $(TOOLS)/new/$(2) $@
+endef
