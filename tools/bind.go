@@ -1,0 +1,42 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// bind joins a tool's definition to its function. Whatever goes wrong in the
+// call comes back as a result marked as an error, which the model sees;
+// protocol errors are left to calls that name no tool of ours.
+func bind[P any](s *Server, def mcp.Tool, run func(context.Context, P) (string, error)) server.ServerTool {
+	check := newChecker(def)
+	handle := func(ctx context.Context, req mcp.CallToolRequest) (res *mcp.CallToolResult, _ error) {
+		defer s.survive(def.Name, &res)
+		var p P
+		if err := check.decode(req.Params.RawArguments, &p); err != nil {
+			return mcp.NewToolResultError(err.Error()), nil
+		}
+		out, err := run(ctx, p)
+		if err != nil {
+			s.log.Debug("tool call failed", "tool", def.Name, "err", err)
+			return mcp.NewToolResultError(explain(err)), nil
+		}
+		return mcp.NewToolResultText(out), nil
+	}
+	return server.ServerTool{Tool: def, Handler: handle}
+}
+
+// survive turns a panic into an error result and a line in the log.
+func (s *Server) survive(tool string, res **mcp.CallToolResult) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.log.Error("tool panicked", "tool", tool, slog.Any("panic", p), "stack", string(debug.Stack()))
+	*res = mcp.NewToolResultError(fmt.Sprintf("internal error in %s: nothing more is known here, the server's log has the details", tool))
+}

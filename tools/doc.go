@@ -1,0 +1,86 @@
+// Package tools is skein's MCP server: what an AI agent's client starts with
+// `skein serve` and speaks to over stdin and stdout.
+//
+//	srv := tools.New(open, tools.Options{Folder: "axon", Version: version, Logger: log})
+//	defer srv.Close()
+//	err := srv.ServeStdio(ctx, os.Stdin, os.Stdout)
+//
+// # Tools
+//
+//	post_message    send a message to agents, a thread, or everyone
+//	check_inbox     what has come for me
+//	ack_messages    I have dealt with these
+//	read_thread     a thread's messages
+//	search          messages by their words; threads, projects and agents
+//	update_thread   open or change a thread or a project, join or leave
+//
+// Each is one file: its definition, its parameters and a plain function
+//
+//	func (s *Server) post(ctx context.Context, p postParams) (string, error)
+//
+// which says what it has to say in a few lines of text. bind (bind.go) is the
+// one place where such a function meets the protocol: it checks the arguments
+// (args.go), calls, and turns an error or a panic into a result that the model
+// can read and act on. With Options.ReadOnly only those tools are offered that
+// change nothing.
+//
+// # Rules that hold for every tool
+//
+// A result is text only: some clients show a model the structured content in
+// place of the text, some the text in place of the structured content.
+//
+// A page is at most about 18,000 bytes, roughly 5,000 tokens, however many
+// messages were asked for. What does not fit is counted in the last line,
+// with the cursor that goes on from there. A body too long for its page is
+// cut, and the cut says how to read the rest.
+//
+// What a peer wrote is that peer's words. In text every line of it starts with
+// "> " (a payload with "payload> "), and everything that could pass for a line
+// break is one first, so no body can forge a header or end its own quotation
+// (text.go). Control characters are shown as symbols and invisible ones left
+// out. With format=json the body is exact: characters that cannot be seen are
+// written as \u escapes.
+//
+// An answer that could be mistaken for a lost identity, an empty inbox above
+// all, says who was asking and which store was read.
+//
+// Looking at an inbox marks nothing as read unless mark_read is set, and then
+// only the messages that are on the page, after the page has been made. Mail
+// cannot be lost by being looked at.
+//
+// # Start-up and identity
+//
+// The store is opened by the first call that needs it, not by New: initialize
+// and tools/list are answered even when the store is slow, broken or of a newer
+// format, and the calls then say what is wrong. An opening that failed is
+// tried again by the next call.
+//
+// The agent is Options.Agent, else the client's name from initialize and the
+// project's folder, as in claude-code@axon (identity.go). It joins the store
+// at its first call of a tool that acts in its name. A server that is
+// read-only joins nothing.
+//
+// # The stdio transport
+//
+// stdio.go stands between the client's pipes and mcp-go, which by itself drops
+// the answers that are still due when stdin ends, ignores a last line without
+// a newline, reads lines of any length into memory, and starts calls that were
+// cancelled while they waited. ServeStdio
+//
+//   - keeps the end of stdin back until every request has been answered, for
+//     at most ten seconds;
+//   - lets nothing past an initialize that is not answered yet, so that a
+//     client that writes everything at once is known by its name;
+//   - answers a line longer than Options.MaxLine with a JSON-RPC error, under
+//     the request's id where it can be made out, and goes on;
+//   - refuses a call that was cancelled before it began;
+//   - ends when ctx is cancelled, when stdin ends, or when stdout breaks.
+//
+// Only the initialize handshake is offered, at most revision 2025-11-25: a
+// client that takes up the stateless protocol of 2026-07-28 over stdio never
+// registers the server as a channel.
+//
+// Standard output belongs to the protocol. Everything else goes to
+// Options.Logger. mcp-go keeps one stdio session per process, so a process
+// serves one client at a time.
+package tools

@@ -1,0 +1,105 @@
+package tools
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/server"
+
+	"skein/gitstore"
+	"skein/gitstore/event"
+)
+
+// identity knows who the server acts for.
+type identity struct {
+	explicit, folder string
+
+	mu     sync.Mutex
+	client string // the client's name, from initialize
+}
+
+// met records the client's name.
+func (i *identity) met(client string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.client = client
+}
+
+// name is the agent's name: the explicit one, else the client's at its folder.
+// client stands in for a client that has not introduced itself.
+func (i *identity) name(client string) (string, error) {
+	if i.explicit != "" {
+		return event.AgentName(i.explicit)
+	}
+	i.mu.Lock()
+	if i.client != "" {
+		client = i.client
+	}
+	i.mu.Unlock()
+	local := namePart(client, 24)
+	if local == "" {
+		return "", errors.New("nobody knows who you are: the client sent no name in initialize; start skein with --agent NAME")
+	}
+	if at := namePart(i.folder, 38); at != "" {
+		local += "@" + at
+	}
+	return event.AgentName(local)
+}
+
+// namePart makes a part of an agent's name, at most limit bytes long, of what
+// a client or a folder is called. Where that loses letters, a hash keeps two
+// different names different.
+func namePart(s string, limit int) string {
+	s = strings.ToLower(s)
+	dashed := strings.FieldsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.')
+	})
+	part := strings.Trim(strings.ReplaceAll(strings.Join(dashed, "-"), "..", "."), ".-")
+	foreign := strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
+	if !foreign && len(part) <= limit {
+		return part
+	}
+	sum := sha256.Sum256([]byte(s))
+	mark := hex.EncodeToString(sum[:3])
+	part = strings.Trim(part[:min(len(part), limit-len(mark)-1)], ".-")
+	return strings.TrimPrefix(part+"-"+mark, "-")
+}
+
+// me is the agent this call acts for.
+func (s *Server) me(ctx context.Context) (string, error) {
+	client := ""
+	if info := server.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil {
+		client = info.ClientInfo.Name // a client without a handshake says it with each request
+	}
+	return s.who.name(client)
+}
+
+// joined is the store and the agent this call acts for, who has joined it.
+func (s *Server) joined(ctx context.Context) (*gitstore.Store, string, error) {
+	me, err := s.me(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	st, err := s.open(ctx)
+	if err != nil || s.opt.ReadOnly {
+		return st, me, err
+	}
+	if err := st.Join(ctx, me); err != nil {
+		return nil, "", fmt.Errorf("%s could not join the store %s: %w", me, st.Dir(), err)
+	}
+	return st, me, nil
+}
+
+// open is the store, opened if it is not yet.
+func (s *Server) open(ctx context.Context) (*gitstore.Store, error) {
+	st, err := s.store.get(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the store cannot be used: %w", err)
+	}
+	return st, nil
+}

@@ -1,0 +1,148 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"skein/gitstore"
+)
+
+// Options says who serves whom, and how.
+type Options struct {
+	Agent    string       // the agent's name; "": from the client's name and Folder
+	Folder   string       // name of the project's folder, "" for none
+	Version  string       // skein's own version, told to the client
+	Logger   *slog.Logger // nil: discards; must not write to stdout
+	ReadOnly bool         // offer only what changes nothing
+	MaxLine  int          // bytes a request may have; 0: 4 MiB
+}
+
+// DefaultMaxLine is the longest request line that is read, in bytes. It leaves
+// room for the largest body a message may have, escaped as JSON.
+const DefaultMaxLine = 4 << 20
+
+const (
+	workers    = 100  // calls that run at once; mcp-go's own 5 are taken by five blocked waits
+	queue      = 1000 // calls that wait for a worker before the reader has to
+	drainGrace = 10 * time.Second
+	openGrace  = 20 * time.Second
+)
+
+// Server is one agent's MCP server. Its methods are safe for concurrent use,
+// but it serves one client: call ServeStdio once.
+type Server struct {
+	opt   Options
+	log   *slog.Logger
+	mcp   *server.MCPServer
+	store *opener
+	who   identity
+	track *tracker
+	now   func() time.Time
+	grace time.Duration // how long the end of stdin waits for answers
+}
+
+// New makes a server over the store that open returns. open is called by the
+// first tool call that needs the store, and again after it has failed; never
+// twice at once.
+func New(open func() (*gitstore.Store, error), o Options) *Server {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxLine <= 0 {
+		o.MaxLine = DefaultMaxLine
+	}
+	s := &Server{
+		opt:   o,
+		log:   o.Logger,
+		store: newOpener(open, openGrace),
+		track: newTracker(),
+		now:   time.Now,
+		grace: drainGrace,
+	}
+	s.who.explicit, s.who.folder = o.Agent, o.Folder
+	s.mcp = server.NewMCPServer("skein", o.Version,
+		server.WithToolCapabilities(false),
+		server.WithInstructions(instructions("", o.ReadOnly)),
+		server.WithHooks(s.hooks()),
+	)
+	s.mcp.AddTools(s.tools()...)
+	return s
+}
+
+// ServeStdio answers the JSON-RPC lines of in on out until in ends, ctx is
+// cancelled or out breaks. The first two are a clean end and return nil; by
+// then every request read has been answered or has had its grace. A read of in
+// that is still blocked when ctx is cancelled stays behind: close in to end it.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w := &lineWriter{out: out, track: s.track, broken: stop}
+	r := newLineReader(ctx, in, w, s.opt.MaxLine, s.grace, s.log)
+	stdio := server.NewStdioServer(s.mcp)
+	for _, set := range []server.StdioOption{
+		server.WithErrorLogger(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)),
+		server.WithStdioContextFunc(legacyHandshake),
+		server.WithWorkerPoolSize(workers),
+		server.WithQueueSize(queue),
+	} {
+		set(stdio)
+	}
+	err := stdio.Listen(ctx, r, w)
+	if broken := (*writeError)(nil); errors.As(context.Cause(ctx), &broken) {
+		return fmt.Errorf("cannot write to the client: %w", broken)
+	}
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("cannot read from the client: %w", err)
+	}
+	return nil
+}
+
+// Close closes the store if a call has opened it. Call it after ServeStdio.
+func (s *Server) Close() error { return s.store.close() }
+
+// legacyHandshake keeps server/discover from offering revision 2026-07-28.
+func legacyHandshake(ctx context.Context) context.Context {
+	return server.WithSupportedProtocolVersions(ctx, mcp.LegacyProtocolVersions())
+}
+
+// hooks learn the client's name, tell it its own, and turn away calls that
+// were cancelled while they waited for a worker.
+func (s *Server) hooks() *server.Hooks {
+	h := &server.Hooks{}
+	h.AddAfterInitialize(func(_ context.Context, _ any, req *mcp.InitializeRequest, res *mcp.InitializeResult) {
+		s.who.met(req.Params.ClientInfo.Name)
+		me, _ := s.who.name("") // an unusable name is reported by the calls that need one
+		res.Instructions = instructions(me, s.opt.ReadOnly)
+	})
+	h.AddOnRequestInitialization(func(_ context.Context, id, _ any) error {
+		if s.track.isCancelled(id) {
+			return errors.New("cancelled before it began")
+		}
+		return nil
+	})
+	return h
+}
+
+// tools are the tools this server offers.
+func (s *Server) tools() []server.ServerTool {
+	list := []server.ServerTool{
+		bind(s, inboxTool(s.opt.ReadOnly), s.inbox),
+		bind(s, readTool(), s.read),
+		bind(s, searchTool(), s.search),
+	}
+	if s.opt.ReadOnly {
+		return list
+	}
+	return append(list,
+		bind(s, postTool(), s.post),
+		bind(s, ackTool(), s.ack),
+		bind(s, updateTool(), s.update),
+	)
+}
