@@ -76,7 +76,7 @@ func checkExtraValue(x Extra) error {
 func checkYAML(x Extra) error {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(x.Key+":"+x.Raw+"\n"), &document); err != nil {
-		return fmt.Errorf("is not valid YAML (%w); correct it", err)
+		return notYAML(err)
 	}
 	if len(document.Content) != 1 || len(document.Content[0].Content) != 2 || document.Content[0].Content[0].Value != x.Key {
 		return errors.New("is not one YAML value; correct it")
@@ -85,11 +85,17 @@ func checkYAML(x Extra) error {
 	if err := checkNode(value); err != nil {
 		return err
 	}
+	// Only decoding finds keys that stand twice.
 	var decoded any
 	if err := value.Decode(&decoded); err != nil {
-		return fmt.Errorf("is not valid YAML (%w); correct it", err)
+		return notYAML(err)
 	}
 	return nil
+}
+
+// notYAML makes one line of the reader's error, which may have many.
+func notYAML(err error) error {
+	return fmt.Errorf("is not valid YAML (%s); correct it", cutText(oneLine(err.Error()), 160))
 }
 
 // checkNode refuses what makes YAML more than data: anchors, aliases, tags

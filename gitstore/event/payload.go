@@ -48,16 +48,16 @@ type compactor struct {
 	in, out []byte
 }
 
+// value copies the next value, which lies within depth lists and objects.
 func (c *compactor) value(depth int) error {
-	if depth > MaxPayloadDepth {
+	switch next := c.peek(); {
+	case (next == '{' || next == '[') && depth == MaxPayloadDepth:
 		return fmt.Errorf("is nested deeper than %d levels; flatten it", MaxPayloadDepth)
-	}
-	switch c.peek() {
-	case '{':
+	case next == '{':
 		return c.object(depth + 1)
-	case '[':
+	case next == '[':
 		return c.list(depth + 1)
-	case '"':
+	case next == '"':
 		_, err := c.text()
 		return err
 	}
