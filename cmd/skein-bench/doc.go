@@ -1,0 +1,39 @@
+// Command skein-bench is what `make bench` runs: it measures skein side by
+// side with what one would use otherwise, and prints a table in Markdown.
+//
+//	skein-bench                     every figure; about ten minutes
+//	skein-bench -quick              the same on small stores, to see that it works
+//	skein-bench -run 'durable|git'  only the groups whose names match
+//	skein-bench -dir /mnt/disk      on another file system
+//
+// # How it measures
+//
+// Both sides of a ratio are taken in one run, in turn (a block of skein, a
+// block of the baseline, and so on), on the same file system and with the same
+// messages; the figure is the median. Skein runs as it is installed, with the
+// Markdown files beside the repository, unless a row says otherwise. Nothing
+// is measured twice and the better kept.
+//
+// The baselines are SQLite (modernc.org/sqlite, the WAL, one insert a
+// transaction, a table of messages with a primary key and two indexes), the
+// git binary, and a Go program that does nothing.
+//
+// What has to reach the disk depends on whether the file system keeps a
+// journal: there a flush also waits for the journal. So those figures are
+// taken in -dir and, as root where loop devices work, on a fresh ext4 with a
+// journal that is mounted for the run.
+//
+// # The stores
+//
+// Stores of a given size are made with the store's own posts, unflushed (see
+// corpus.go for what is in them): threads of very different lengths, as a Zipf
+// distribution gives them, bodies with log-normal lengths around 350 bytes.
+//
+// # Where things are
+//
+// main.go has the flags and the list of groups, setup.go what a run needs,
+// table.go the rows, measure.go the taking of turns; post.go, wide.go,
+// crowd.go, read.go and serve.go are the groups of figures; corpus.go makes
+// messages and stores; sqlite.go and git.go are the baselines; machine.go and
+// volume.go describe and prepare the machine.
+package main

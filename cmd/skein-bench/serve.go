@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+const (
+	maxMemory = 40_000_000
+	maxDelay  = 50 * time.Millisecond
+)
+
+// server is a `skein serve` with a bare client: nothing but lines.
+type server struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	next int
+}
+
+// serve starts a server on store and waits until it has answered initialize.
+func (b *bench) serve(ctx context.Context, store string) (*server, error) {
+	s := &server{cmd: exec.CommandContext(ctx, b.skein, "serve", "--store", store, "--agent", "bench")}
+	s.cmd.Stderr = os.Stderr
+	in, err := s.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.in, s.out = in, bufio.NewReader(out)
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return s, s.call("initialize", map[string]any{
+		"protocolVersion": "2025-06-18", "capabilities": map[string]any{},
+		"clientInfo": map[string]any{"name": "bench", "version": "1"},
+	})
+}
+
+// call sends a request and waits for its answer, whatever that is.
+func (s *server) call(method string, params any) error {
+	s.next++
+	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": s.next, "method": method, "params": params})
+	if err != nil {
+		return err
+	}
+	if _, err := s.in.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	for {
+		answer, err := s.out.ReadBytes('\n')
+		if err != nil {
+			return fmt.Errorf("%s: %w", method, err)
+		}
+		var got struct {
+			ID    int
+			Error json.RawMessage
+		}
+		if err := json.Unmarshal(answer, &got); err != nil {
+			return fmt.Errorf("%s: %w", method, err)
+		}
+		if got.Error != nil {
+			return fmt.Errorf("%s: %s", method, got.Error)
+		}
+		if got.ID == s.next {
+			return nil
+		}
+	}
+}
+
+func (s *server) tool(name string, args any) error {
+	return s.call("tools/call", map[string]any{"name": name, "arguments": args})
+}
+
+func (s *server) stop() error { return errors.Join(s.in.Close(), s.cmd.Wait()) }
+
+// memory looks at an idle server: after the handshake, after an agent's usual
+// calls, and after a search through everything.
+func memory(ctx context.Context, b *bench) ([]row, error) {
+	store, err := b.store(ctx, mixture(b.large), b.work)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.serve(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, stage := range []struct {
+		name string
+		do   func() error
+	}{
+		{"after initialize", func() error { return nil }},
+		{"after check_inbox and read_thread", func() error {
+			return errors.Join(s.tool("check_inbox", struct{}{}), s.tool("read_thread", map[string]any{"thread": "project-00/topic-00000"}))
+		}},
+		{"after a search through all", func() error { return s.tool("search", map[string]any{"query": "nowhere-to-be-found"}) }},
+	} {
+		if err := stage.do(); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+		r, err := b.memoryRow(ctx, s.cmd.Process.Pid, stage.name)
+		if err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+		rows = append(rows, r)
+	}
+	return rows, errors.Join(s.stop(), b.drop(store))
+}
+
+func (b *bench) memoryRow(ctx context.Context, pid int, stage string) (row, error) {
+	resident, anonymous, err := settled(ctx, pid)
+	return row{
+		what:  fmt.Sprintf("memory of `skein serve`, idle %s, %s messages", stage, thousands(b.large)),
+		skein: fmt.Sprintf("%s resident, %s of it anonymous", megabytes(resident), megabytes(anonymous)), baseline: "—", ratio: "—",
+		goal: "≤ " + megabytes(maxMemory) + " resident", met: met(resident <= maxMemory),
+	}, err
+}
+
+// settled is the process's memory once it has not changed for a while.
+func settled(ctx context.Context, pid int) (resident, anonymous int64, err error) {
+	const still, patience = 10, 100
+	status := fmt.Sprintf("/proc/%d/status", pid)
+	for same, looks := 0, 0; same < still && looks < patience; looks++ {
+		last := resident
+		if resident, err = procNumber(status, "VmRSS:"); err != nil {
+			return 0, 0, err
+		}
+		if same++; resident != last {
+			same = 0
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		}
+	}
+	anonymous, err = procNumber(status, "RssAnon:")
+	return resident * 1024, anonymous * 1024, err
+}
+
+// start holds the time until initialize is answered against that of a program
+// that starts and ends.
+func start(ctx context.Context, b *bench) ([]row, error) {
+	store, err := b.store(ctx, mixture(b.large), b.work)
+	if err != nil {
+		return nil, err
+	}
+	empty, err := b.emptyProgram(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var skein, base sample
+	for i := range b.runs + 1 {
+		if i == 1 {
+			skein, base = nil, nil // the first of each warms the caches
+		}
+		if err := errors.Join(b.startOnce(ctx, store, &skein), base.take(func() error { return exec.CommandContext(ctx, empty).Run() })); err != nil {
+			return nil, err
+		}
+	}
+	delay := skein.median() - base.median()
+	return []row{{
+		what: fmt.Sprintf("start to the answer to `initialize`, %s messages", thousands(b.large)), skein: show(skein.median()),
+		baseline: "empty Go program " + show(base.median()), ratio: "+" + show(delay),
+		goal: "≤ +" + show(maxDelay), met: met(delay <= maxDelay),
+	}}, b.drop(store)
+}
+
+func (b *bench) startOnce(ctx context.Context, store string, took *sample) error {
+	var s *server
+	err := took.take(func() (err error) {
+		s, err = b.serve(ctx, store)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.stop()
+}
+
+// emptyProgram builds a program that does nothing.
+func (b *bench) emptyProgram(ctx context.Context) (string, error) {
+	source, program := filepath.Join(b.work, "empty.go"), filepath.Join(b.work, "empty")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off")
+	return program, cmd.Run()
+}

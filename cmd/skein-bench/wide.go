@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"skein/gitstore"
+)
+
+// maxWritten is how many bytes a post may write.
+const maxWritten = 40_000
+
+// oneThread has all messages in one thread on one day.
+func oneThread(ctx context.Context, b *bench) ([]row, error) {
+	return b.wide(ctx, func(n int) recipe {
+		return recipe{name: "thread-" + strconv.Itoa(n), n: n, shape: single, more: single, clock: oneDay(n)}
+	}, "messages in one thread in one day")
+}
+
+// oneProject has as many threads as messages in one project.
+func oneProject(ctx context.Context, b *bench) ([]row, error) {
+	return b.wide(ctx, func(n int) recipe {
+		return recipe{name: "project-" + strconv.Itoa(n), n: n, shape: scattered, more: wider(n), clock: halfYear(n)}
+	}, "threads in one project")
+}
+
+// wide holds a post where directories would be full against one where they are
+// almost empty, and counts what it writes.
+func (b *bench) wide(ctx context.Context, of func(n int) recipe, what string) ([]row, error) {
+	large, small := of(b.middle), of(10)
+	sl, ss, err := b.twoStores(ctx, large, small, true)
+	if err != nil {
+		return nil, err
+	}
+	rows := []row{atMost(fmt.Sprintf("post without sync, %s %s", thousands(large.n), what), sl, ss, "skein, at 10", 2)}
+	for _, r := range []recipe{large, small} {
+		written, err := b.written(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, writtenRow(fmt.Sprintf("written a post, %s %s", thousands(r.n), what), written))
+	}
+	return rows, nil
+}
+
+func writtenRow(what string, written int64) row {
+	return row{
+		what: what, skein: kilobytes(written), baseline: "—", ratio: "—",
+		goal: "≤ " + kilobytes(maxWritten), met: met(written <= maxWritten),
+	}
+}
+
+// written is how many bytes a post hands to the operating system, with the
+// Markdown file beside the repository and the merging of packs that it causes.
+// What goes through a memory map is not in it; skein writes nothing that way.
+func (b *bench) written(ctx context.Context, r recipe) (int64, error) {
+	path, err := b.store(ctx, r, b.work)
+	if err != nil {
+		return 0, err
+	}
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: path, Now: r.after()})
+	if err != nil {
+		return 0, err
+	}
+	before, err := bytesWritten()
+	if err != nil {
+		return 0, err
+	}
+	post := poster(ctx, s, newCorpus(r.more))
+	for range b.posts {
+		if err := post(); err != nil {
+			return 0, err
+		}
+	}
+	if err := errors.Join(s.Close(), b.drop(path)); err != nil {
+		return 0, err
+	}
+	after, err := bytesWritten()
+	return (after - before) / int64(b.posts), err
+}
+
+// bytesWritten is what this process has written so far. Only Linux tells.
+func bytesWritten() (int64, error) {
+	return procNumber("/proc/self/io", "wchar:")
+}
+
+// procNumber finds the number after key in a file of /proc.
+func procNumber(path, key string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("this figure needs Linux: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, key); ok {
+			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", path, key)
+}
