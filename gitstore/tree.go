@@ -149,7 +149,7 @@ func (s *Store) tree(h plumbing.Hash) ([]byte, error) {
 		return nil, fmt.Errorf("read tree %s: %w", h, err)
 	}
 	if t != plumbing.TreeObject || !checkTree(raw) {
-		return nil, fmt.Errorf("object %s is not a tree of files and directories", h)
+		return nil, fmt.Errorf("%w: %s", errNotTree, h)
 	}
 	s.trees.put(h, raw)
 	return raw, nil
