@@ -9,10 +9,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const maxExtraKey = 64
+// Limits of unknown keys.
+const (
+	MaxExtra    = 64
+	maxExtraKey = 64 // bytes
+)
 
 // checkExtras checks the unknown keys and their values.
 func checkExtras(extras []Extra) error {
+	if len(extras) > MaxExtra {
+		return fmt.Errorf("front matter: %d unknown keys are more than %d; put the data in payload", len(extras), MaxExtra)
+	}
 	for i, x := range extras {
 		if err := checkExtraKey(x.Key); err != nil {
 			return err
@@ -81,16 +88,7 @@ func checkYAML(x Extra) error {
 	if len(document.Content) != 1 || len(document.Content[0].Content) != 2 || document.Content[0].Content[0].Value != x.Key {
 		return errors.New("is not one YAML value; correct it")
 	}
-	value := document.Content[0].Content[1]
-	if err := checkNode(value); err != nil {
-		return err
-	}
-	// Only decoding finds keys that stand twice.
-	var decoded any
-	if err := value.Decode(&decoded); err != nil {
-		return notYAML(err)
-	}
-	return nil
+	return checkNode(document.Content[0].Content[1])
 }
 
 // notYAML makes one line of the reader's error, which may have many.
@@ -104,10 +102,33 @@ func checkNode(n *yaml.Node) error {
 	if n.Anchor != "" || n.Kind == yaml.AliasNode || n.Style&yaml.TaggedStyle != 0 || n.Tag == "!!merge" {
 		return errors.New("holds a YAML anchor, alias, tag or merge key; write the value out")
 	}
+	if n.Kind == yaml.MappingNode {
+		if err := checkMapping(n); err != nil {
+			return err
+		}
+	}
 	for _, child := range n.Content {
 		if err := checkNode(child); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkMapping refuses keys that stand twice and keys that are no words. The
+// YAML reader finds them too, but while decoding, and it then needs minutes
+// for a mapping of many equal keys.
+func checkMapping(n *yaml.Node) error {
+	seen := make(map[string]bool, len(n.Content)/2)
+	for i := 0; i < len(n.Content); i += 2 {
+		name := n.Content[i]
+		switch {
+		case name.Kind != yaml.ScalarNode:
+			return errors.New("has a list or a mapping as a key; use plain words")
+		case seen[name.Value]:
+			return fmt.Errorf("has the key %s twice; leave one out", quote(name.Value))
+		}
+		seen[name.Value] = true
 	}
 	return nil
 }

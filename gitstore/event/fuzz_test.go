@@ -14,8 +14,20 @@ import (
 // the same values in whatever Parse accepts.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
-	f.Add([]byte(strings.Replace(example, "---\n\n", "x: |\n  a\n\n  b\nz: [1, 'c']\n---\n\n", 1)))
-	f.Add([]byte("---\nid: 01kajxr3k3q8v7n2m5x7k3q9x2\nevent: receipt\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstate: read\nmessages: [01kajxr3k3q8v7n2m5x7k3q9x2]\n---\n\n\n"))
+	head := "---\nid: 01kajxr3k3q8v7n2m5x7k3q9x2\n"
+	for _, rest := range []string{
+		"from: a\nat: 2026-11-21T10:15:03.123Z\n---\n\nbody\n",
+		"from: a\nto: [b, \"*\", \"1\"]\nat: 2026-11-21T10:15:03.123Z\ntags: [\"a, b\", \"\\\"\"]\n---\n\n\n",
+		"from: a\nat: 2026-11-21T10:15:03.123Z\ntitle: \"a: \\t\\u001b\"\npayload: {\"a\":[1,\"x\"]}\n---\n\n---\n\n",
+		"from: a\nat: 2026-11-21T10:15:03.123Z\nx: |\n  a\n\n  b\nz: [1, 'c']\n---\n\n\n",
+		"from: a\nat: 2026-11-21T10:15:03.123Z\nx: {a: b}\nz: # c\n  - a\n  - \"b\n    c\"\n---\n\n\n",
+		"event: thread\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ntitle: T\nstatus: active\ndescription: \"a\\nb\"\nadd: [b]\nremove: [c]\n---\n\n\n",
+		"event: project\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ntitle: T\n---\n\n\n",
+		"event: receipt\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstate: read\nmessages: [01kajxr3k3q8v7n2m5x7k3q9x2]\n---\n\n\n",
+		"event: profile\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstatus: here\npayload: null\n---\n\n\n",
+	} {
+		f.Add([]byte(head + rest))
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		e, err := Parse(file)
 		if err != nil {

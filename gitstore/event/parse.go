@@ -32,9 +32,12 @@ func Parse(file []byte) (*Event, error) {
 }
 
 // notCanonical names the first line in which a file differs from what Marshal
-// writes for the same event. The bodies are the same, so there is such a line.
+// writes for the same event. The bodies are the same, therefore it is a line
+// of the front matter.
 func notCanonical(canonical, file []byte) error {
-	want, got := strings.Split(string(canonical), "\n"), strings.Split(string(file), "\n")
+	const most = len(openLine) + MaxFrontMatter + len(closeLine)
+	want := strings.Split(string(canonical[:min(len(canonical), most)]), "\n")
+	got := strings.Split(string(file[:min(len(file), most)]), "\n")
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
 			return fmt.Errorf("line %d is not in canonical form: want %s, found %s", i+1, quote(want[i]), quote(got[i]))
