@@ -36,11 +36,17 @@ type Cell struct {
 	look look
 }
 
-// Plain, Strong, Ident and Dim make a cell of a text that may hold anything.
-func Plain(s string) Cell  { return Cell{text: Line(s)} }
+// Plain makes a cell of a text that may hold anything.
+func Plain(s string) Cell { return Cell{text: Line(s)} }
+
+// Strong is Plain for what the row is about.
 func Strong(s string) Cell { return Cell{Line(s), bold} }
-func Ident(s string) Cell  { return Cell{Line(s), ident} }
-func Dim(s string) Cell    { return Cell{Line(s), dim} }
+
+// Ident is Plain for what is typed to name a thing: ids and hashes.
+func Ident(s string) Cell { return Cell{Line(s), ident} }
+
+// Dim is Plain for what matters less.
+func Dim(s string) Cell { return Cell{Line(s), dim} }
 
 // Table lays rows out in columns, two spaces apart, a line each. The last
 // column is cut at the terminal's width.

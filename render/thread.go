@@ -36,13 +36,13 @@ func (t Terminal) Timeline(messages []Message, changes []*event.Event) string {
 	var blocks []string
 	for _, m := range messages {
 		for len(changes) > 0 && changes[0].ID.Compare(m.Event.ID) < 0 {
-			blocks = append(blocks, t.change(changes[0]))
+			blocks = append(blocks, t.Change(event.ThreadRef{}, changes[0]))
 			changes = changes[1:]
 		}
 		blocks = append(blocks, t.Message(m))
 	}
 	for _, e := range changes {
-		blocks = append(blocks, t.change(e))
+		blocks = append(blocks, t.Change(event.ThreadRef{}, e))
 	}
 	return strings.Join(blocks, "\n")
 }
@@ -67,8 +67,9 @@ func (t Terminal) Hits(hits []Hit) string {
 	return strings.Join(blocks, "\n")
 }
 
-// change shows in a line what a thread event did.
-func (t Terminal) change(e *event.Event) string {
+// Change shows in a line what an event did to a thread or a project, which is
+// named unless it is zero.
+func (t Terminal) Change(ref event.ThreadRef, e *event.Event) string {
 	var did []string
 	add := func(what, value string) {
 		if value != "" {
@@ -81,9 +82,13 @@ func (t Terminal) change(e *event.Event) string {
 	add("added", strings.Join(e.Add, ", "))
 	add("removed", strings.Join(e.Remove, ", "))
 	if len(did) == 0 {
-		did = []string{"opened the thread"}
+		did = []string{"opened it"}
 	}
-	text := "· " + e.From + " " + strings.Join(did, ", ")
+	text := "· "
+	if !ref.IsZero() {
+		text += strings.TrimSuffix(ref.String(), "/") + ": "
+	}
+	text += e.From + " " + strings.Join(did, ", ")
 	return t.paint(dim, Line(text)+"  "+t.When(e.At)) + "\n"
 }
 

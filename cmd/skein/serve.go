@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"skein/gitstore"
+	"skein/tools"
+)
+
+func newServeCmd(a *app) *cobra.Command {
+	var readOnly bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Be the MCP server of one agent, over standard input and output",
+		Long: `Serve one agent over the Model Context Protocol: the agent's client starts
+this command and speaks to its standard input and output. The agent is --agent
+or $SKEIN_AGENT, else named after the client and the folder, as in
+claude-code@axon; the agent of config.toml is the person, and not used here.
+The log goes to standard error or the log file.`,
+		Example: `  claude mcp add -s user skein -- skein serve
+  skein serve --agent desktop --read-only`,
+		Args: takes(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd, a, readOnly) },
+	}
+	cmd.Flags().BoolVar(&readOnly, "read-only", false, "offer only the tools that change nothing")
+	return cmd
+}
+
+func runServe(cmd *cobra.Command, a *app, readOnly bool) (err error) {
+	logger, done, err := a.logger()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx := cmd.Context()
+	if isTerminal(a.in) {
+		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
+	}
+	open := func() (*gitstore.Store, error) { return gitstore.Open(ctx, a.storeOptions(logger)) }
+	srv := tools.New(open, tools.Options{
+		Agent: a.servedAgent(), Folder: folder(), Version: buildVersion().Version, Logger: logger, ReadOnly: readOnly,
+	})
+	defer func() { err = errors.Join(err, srv.Close()) }()
+	return srv.ServeStdio(ctx, a.in, a.out)
+}
+
+// servedAgent is the agent that was named for this very server.
+func (a *app) servedAgent() string {
+	if source := a.source("agent"); source == fromFlag || source == fromEnv {
+		return a.cfg.Agent
+	}
+	return ""
+}
+
+// folder is the name of the project's folder: the client's word for it, else
+// where the process was started.
+func folder() string {
+	dir := os.Getenv("CLAUDE_PROJECT_DIR")
+	if dir == "" {
+		dir, _ = os.Getwd() // without one the name does without a folder
+	}
+	if dir == "" || dir == filepath.Dir(dir) {
+		return ""
+	}
+	return filepath.Base(dir)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skein/gitstore"
+	"skein/gitstore/event"
+	"skein/render"
+)
+
+func newShowCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one message and all that is known of it",
+		Long: `Show a message with its path, its commit, and who has read or acknowledged it.
+The message is named by its id, a unique abbreviation of at least four
+characters, or the hash of its commit. The hash of a commit that changed a
+thread or a project shows the change.`,
+		Example: `  skein show 7k3q9x2m
+  skein show 7k3q --json | jq -r .body`,
+		Args:              takes(1, 1, "a message id or a commit"),
+		ValidArgsFunction: a.completeFirst(messageIDs),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runShow(cmd.Context(), a, args[0]) },
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func runShow(ctx context.Context, a *app, name string) error {
+	var m *gitstore.Message
+	err := a.reading(ctx, func(s *gitstore.Store) (err error) {
+		m, err = s.Show(ctx, name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if m.Kind != event.KindMessage {
+		return a.show(toJSONChange(&m.Event).in(m), func(t render.Terminal) string { return t.Change(home(m), &m.Event) })
+	}
+	return a.show(toJSONMessage(m), func(t render.Terminal) string {
+		d := drawn(m)
+		d.ID, d.Path, d.Commit = m.ID.String(), m.Path, m.Commit.String()
+		return t.Message(d)
+	})
+}
+
+// home is what a change was made to: a thread, or a project, for which the
+// store names no thread.
+func home(m *gitstore.Message) event.ThreadRef {
+	if dir, _, ok := strings.Cut(m.Path, "/"+event.ProjectDir+"/"); ok {
+		return event.ThreadRef{Project: path.Base(dir)}
+	}
+	return m.Thread
+}

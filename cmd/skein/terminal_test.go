@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestLightBackground(t *testing.T) {
+	for colorfgbg, want := range map[string]bool{
+		"": false, "15;0": false, "0;15": true, "0;7": true, "15;8": false, "0;default;15": true, "12;bad": false,
+	} {
+		if got := lightBackground(colorfgbg); got != want {
+			t.Errorf("lightBackground(%q) = %t", colorfgbg, got)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var b bytes.Buffer
+	update, end := progressOn(&b, "verifying")
+	for i := range 1000 {
+		update(i, 1000)
+	}
+	update(0, 0)
+	end()
+	got := b.String()
+	if n := strings.Count(got, "\r"); n != 102 {
+		t.Errorf("the line is written %d times, want once a percent and once to wipe it", n)
+	}
+	if !strings.HasPrefix(got, "\rverifying   0 %") || !strings.HasSuffix(got, "\rverifying 100 %\r\x1b[K") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestProgressOfNothing(t *testing.T) {
+	var b bytes.Buffer
+	_, end := progressOn(&b, "verifying")
+	end()
+	if b.Len() > 0 {
+		t.Errorf("a task that never began leaves %q on the screen", b.String())
+	}
+}
+
+// skein returns the command with a store and an agent of its own.
+func skein(t *testing.T, store string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), "skein", args...)
+	cmd.Env = append(os.Environ(), "SKEIN_STORE="+store, "SKEIN_AGENT=mary", "SKEIN_CONFIG=", "SKEIN_COLOR=",
+		"NO_COLOR=", "TERM=xterm", "COLORFGBG=", "TZ=UTC", "XDG_CONFIG_HOME="+t.TempDir())
+	return cmd
+}
