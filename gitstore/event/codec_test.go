@@ -128,12 +128,12 @@ func roundTrip(t *testing.T, e *Event) {
 }
 
 const example = `---
-id: 01kajxr3k3q8v7n2m5x7k3q9x2
+id: 01m7ysmc6k48v7n2m57k3q9x2m
 from: claude-code
 to: [desktop]
 at: 2026-11-21T10:15:03.123Z
 title: Recursion bound
-reply_to: 01kajxr000q8v7n2m5x7k3q9x2
+reply_to: 01m7yrxpg52c9e0w1hzr4t8bnd
 tags: [question]
 priority: urgent
 expires: 2026-11-21T11:15:03.000Z
@@ -154,7 +154,7 @@ func TestExample(t *testing.T) {
 
 func TestEveryKind(t *testing.T) {
 	base := func(kind Kind) *Event {
-		return &Event{ID: mustID(t, "01kajxr3k3q8v7n2m5x7k3q9x2"), Kind: kind, From: "claude-code@axon", At: time.UnixMilli(1_800_000_000_001).UTC()}
+		return &Event{ID: mustID(t, "01m7ysmc6k48v7n2m57k3q9x2m"), Kind: kind, From: "claude-code@axon", At: time.UnixMilli(1_800_000_000_001).UTC()}
 	}
 	thread, project, receipt, profile := base(KindThread), base(KindProject), base(KindReceipt), base(KindProfile)
 	roundTrip(t, base(KindMessage))
@@ -172,7 +172,7 @@ func TestEveryKind(t *testing.T) {
 func TestScalars(t *testing.T) {
 	plain := []string{
 		"a", "Recursion bound", "Hello, world", "a [b] {c}", "it's", `a "b" c`, "C#", "a:b", "a#b", "日本語", "ß", "🚀 go", "2nd draft",
-		"01kajxr3k3q8v7n2m5x7k3q9x2", "nullable", "/etc", "(a)", "_a", "a - b", "x & y", "100% sure",
+		"01m7ysmc6k48v7n2m57k3q9x2m", "nullable", "/etc", "(a)", "_a", "a - b", "x & y", "100% sure",
 	}
 	quoted := []string{
 		" a", "a ", "a: b", "a :b: c", "a:", "a #b", "null", "NULL", "Null", "~", "true", "False", "YES", "no", "On", "off", "y", "N",

@@ -15,12 +15,12 @@ func TestFileName(t *testing.T) {
 		KindMessage: ".md", KindThread: ".thread.md", KindProject: ".project.md", KindReceipt: ".receipt.md", KindProfile: ".profile.md",
 	} {
 		e.Kind = kind
-		if got, want := FileName(e), "21-101503-claude-code-x7k3q9x2"+suffix; got != want {
+		if got, want := FileName(e), "21-101503-claude-code-7k3q9x2m"+suffix; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 	e.Kind, e.From, e.At = KindMessage, "claude-code@axon", e.At.In(time.FixedZone("", 20*3600))
-	if got := FileName(e); got != "21-101503-claude-code_axon-x7k3q9x2.md" {
+	if got := FileName(e); got != "21-101503-claude-code_axon-7k3q9x2m.md" {
 		t.Errorf("got %s", got)
 	}
 	if got := Month(e.At); got != "2026-11" {
@@ -103,7 +103,7 @@ func TestFileNameRoundTrip(t *testing.T) {
 
 func TestSplits(t *testing.T) {
 	e := message(t)
-	want := []string{"21d", "21-10h", "21-1015m", "21-101503s", "_x", "_7", "_k", "_3", "_q", "_9", "_x", "_2"}
+	want := []string{"21d", "21-10h", "21-1015m", "21-101503s", "_7", "_k", "_3", "_q", "_9", "_x", "_2", "_m"}
 	if got := Splits(e); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

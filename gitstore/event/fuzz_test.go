@@ -14,7 +14,7 @@ import (
 // the same values in whatever Parse accepts.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
-	head := "---\nid: 01kajxr3k3q8v7n2m5x7k3q9x2\n"
+	head := "---\nid: 01m7ysmc6k48v7n2m57k3q9x2m\n"
 	for _, rest := range []string{
 		"from: a\nat: 2026-11-21T10:15:03.123Z\n---\n\nbody\n",
 		"from: a\nto: [b, \"*\", \"1\"]\nat: 2026-11-21T10:15:03.123Z\ntags: [\"a, b\", \"\\\"\"]\n---\n\n\n",
@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 		"from: a\nat: 2026-11-21T10:15:03.123Z\nx: {a: b}\nz: # c\n  - a\n  - \"b\n    c\"\n---\n\n\n",
 		"event: thread\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ntitle: T\nstatus: active\ndescription: \"a\\nb\"\nadd: [b]\nremove: [c]\n---\n\n\n",
 		"event: project\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ntitle: T\n---\n\n\n",
-		"event: receipt\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstate: read\nmessages: [01kajxr3k3q8v7n2m5x7k3q9x2]\n---\n\n\n",
+		"event: receipt\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstate: read\nmessages: [01m7ysmc6k48v7n2m57k3q9x2m]\n---\n\n\n",
 		"event: profile\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstatus: here\npayload: null\n---\n\n\n",
 	} {
 		f.Add([]byte(head + rest))

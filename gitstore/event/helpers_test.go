@@ -30,12 +30,12 @@ func numbered(n int) ID {
 func message(t testing.TB) *Event {
 	t.Helper()
 	return &Event{
-		ID:         mustID(t, "01kajxr3k3q8v7n2m5x7k3q9x2"),
+		ID:         mustID(t, "01m7ysmc6k48v7n2m57k3q9x2m"),
 		From:       "claude-code",
 		To:         []string{"desktop"},
 		At:         time.Date(2026, 11, 21, 10, 15, 3, 123e6, time.UTC),
 		Title:      "Recursion bound",
-		ReplyTo:    mustID(t, "01kajxr000q8v7n2m5x7k3q9x2"),
+		ReplyTo:    mustID(t, "01m7yrxpg52c9e0w1hzr4t8bnd"),
 		Tags:       []string{"question"},
 		Priority:   PriorityUrgent,
 		Expires:    time.Date(2026, 11, 21, 11, 15, 3, 0, time.UTC),
@@ -48,7 +48,7 @@ func message(t testing.TB) *Event {
 // minimal returns the least that a valid message needs.
 func minimal(t testing.TB) *Event {
 	t.Helper()
-	return &Event{ID: mustID(t, "01kajxr3k3q8v7n2m5x7k3q9x2"), From: "a", At: time.UnixMilli(0)}
+	return &Event{ID: mustID(t, "01m7ysmc6k48v7n2m57k3q9x2m"), From: "a", At: time.UnixMilli(0)}
 }
 
 // wantError fails unless err is one sentence that holds want.
