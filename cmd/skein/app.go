@@ -33,31 +33,48 @@ func (a *app) configure(flags *pflag.FlagSet) error {
 	return err
 }
 
-// reading runs f on the store, which must be there.
+// reading runs f on the store, which must be there. Files beside the
+// repository are not caught up with: a reader must not wait for them.
 func (a *app) reading(ctx context.Context, f func(*gitstore.Store) error) error {
-	if !gitstore.Exists(a.cfg.Store) {
-		return fmt.Errorf(`there is no store at %s yet: "skein init" or a first "skein post" makes it, --store names another`, a.cfg.Store)
+	if err := a.mustExist(); err != nil {
+		return err
 	}
-	return a.writing(ctx, f)
+	return a.with(ctx, false, f)
+}
+
+// tending is reading for a command that sees to the files beside the
+// repository as well.
+func (a *app) tending(ctx context.Context, f func(*gitstore.Store) error) error {
+	if err := a.mustExist(); err != nil {
+		return err
+	}
+	return a.with(ctx, a.cfg.Mirror, f)
 }
 
 // writing runs f on the store, which is made if it is missing.
-func (a *app) writing(ctx context.Context, f func(*gitstore.Store) error) (err error) {
+func (a *app) writing(ctx context.Context, f func(*gitstore.Store) error) error {
+	return a.with(ctx, a.cfg.Mirror, f)
+}
+
+func (a *app) mustExist() error {
+	if gitstore.Exists(a.cfg.Store) {
+		return nil
+	}
+	return fmt.Errorf(`there is no store at %s yet: "skein init" or a first "skein post" makes it, --store names another`, a.cfg.Store)
+}
+
+func (a *app) with(ctx context.Context, mirror bool, f func(*gitstore.Store) error) (err error) {
 	logger, done, err := a.logger()
 	if err != nil {
 		return err
 	}
 	defer done()
-	s, err := gitstore.Open(ctx, a.storeOptions(logger))
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, Logger: logger})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return f(s)
-}
-
-func (a *app) storeOptions(logger *slog.Logger) gitstore.Options {
-	return gitstore.Options{Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, Logger: logger}
 }
 
 // logger logs to the file of the settings, else to standard error.

@@ -32,7 +32,7 @@ type jsonExport struct {
 func runExport(ctx context.Context, a *app) error {
 	result := jsonExport{Store: a.cfg.Store}
 	update, end := a.progress("exporting")
-	err := a.reading(ctx, func(s *gitstore.Store) error {
+	err := a.tending(ctx, func(s *gitstore.Store) error {
 		return s.Export(ctx, func(done, total int) {
 			result.Files = done
 			update(done, total)

@@ -56,6 +56,9 @@ between you and them.`,
 	f.BoolVar(&o.queue, "queue", false, "accept recipients that nobody is yet")
 	a.jsonFlag(cmd)
 	a.completePost(cmd)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return hint(usageError{err}, `a body that begins with "-" comes after "--": skein post -t axon/x -- "- one"`)
+	})
 	return cmd
 }
 

@@ -26,6 +26,7 @@ through the commands below.`,
 		Example: `  skein post --thread axon/constraint-model --to desktop "Should the recursion be bounded?"
   skein inbox
   skein read axon/constraint-model`,
+		Version:       buildVersion().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
@@ -43,6 +44,7 @@ through the commands below.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, "%s", err.Error())
 	})
+	root.SetVersionTemplate("skein {{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCmd())

@@ -41,7 +41,7 @@ type jsonReport struct {
 func runVerify(ctx context.Context, a *app) error {
 	var r *gitstore.Report
 	update, end := a.progress("verifying")
-	err := a.reading(ctx, func(s *gitstore.Store) (err error) {
+	err := a.tending(ctx, func(s *gitstore.Store) (err error) {
 		r, err = s.Verify(ctx, update)
 		return err
 	})
