@@ -32,7 +32,9 @@ func newChecker(def mcp.Tool) checker {
 		required: def.InputSchema.Required,
 	}
 	for name, p := range def.InputSchema.Properties {
-		c.props[name] = p.(map[string]any) // built by define, always an object
+		if prop, ok := p.(map[string]any); ok {
+			c.props[name] = prop
+		}
 	}
 	return c
 }

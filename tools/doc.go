@@ -48,6 +48,9 @@
 // only the messages that are on the page, after the page has been made. Mail
 // cannot be lost by being looked at.
 //
+// A result of a tool that acts in the agent's name says how many messages wait
+// for it, if that is known at once (waiting.go).
+//
 // # Start-up and identity
 //
 // The store is opened by the first call that needs it, not by New: initialize

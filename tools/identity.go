@@ -57,7 +57,7 @@ func (i *identity) name(client string) (string, error) {
 func namePart(s string, limit int) string {
 	s = strings.ToLower(s)
 	dashed := strings.FieldsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.')
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.", r)
 	})
 	part := strings.Trim(strings.ReplaceAll(strings.Join(dashed, "-"), "..", "."), ".-")
 	foreign := strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })

@@ -145,17 +145,3 @@ func unreadable(n int) string {
 	}
 	return plural(n, "file") + " in the store could not be read; ask the user to run `skein verify`\n"
 }
-
-// waiting is what a result says about mail that has come meanwhile: nothing
-// when there is none, or when it cannot be told.
-func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) string {
-	box, err := st.Inbox(ctx, gitstore.InboxQuery{Agent: me, Limit: 1})
-	if err != nil {
-		s.log.Warn("waiting mail could not be counted", "err", err)
-		return ""
-	}
-	if box.Total == 0 {
-		return ""
-	}
-	return "; " + plural(box.Total, "unread message") + " for you: check_inbox"
-}

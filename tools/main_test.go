@@ -87,10 +87,10 @@ type session struct {
 }
 
 func serve(t testing.TB, srv *Server) *session {
-	return serveContext(t, t.Context(), srv)
+	return serveContext(t.Context(), t, srv)
 }
 
-func serveContext(t testing.TB, ctx context.Context, srv *Server) *session {
+func serveContext(ctx context.Context, t testing.TB, srv *Server) *session {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	s := &session{t: t, in: inW, out: bufio.NewReader(outR), end: make(chan error, 1)}
@@ -117,7 +117,10 @@ func initParams(client, version string) string {
 
 // agent is a session of an agent with that name on st.
 func agent(t testing.TB, st *gitstore.Store, name string) *session {
-	return connect(t, New(given(st), Options{Agent: name, Version: "test"}), "test-client")
+	srv := New(given(st), Options{Agent: name, Version: "test"})
+	srv.countGrace = time.Minute
+	t.Cleanup(func() { srv.Close() })
+	return connect(t, srv, "test-client")
 }
 
 func (s *session) write(line string) {

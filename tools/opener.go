@@ -21,6 +21,8 @@ type opener struct {
 	closed bool
 }
 
+var errClosing = errors.New("the server is closing")
+
 // opening is one attempt; store and err are valid once done is closed.
 type opening struct {
 	done  chan struct{}
@@ -56,7 +58,7 @@ func (o *opener) attempt() (*opening, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, errors.New("the server is closing")
+		return nil, errClosing
 	}
 	if o.now == nil {
 		o.now = &opening{done: make(chan struct{})}
@@ -74,7 +76,7 @@ func (o *opener) run(a *opening) {
 	if a.err != nil {
 		o.now = nil
 	} else if o.closed {
-		a.store.Close() // nobody is left to hear an error
+		a.err = errors.Join(errClosing, a.store.Close())
 	}
 	close(a.done)
 }

@@ -34,7 +34,7 @@ func (s *Server) read(ctx context.Context, p readParams) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	me, _ := s.me(ctx) // only to leave out "to me"; reading needs no name
+	me, _ := s.me(ctx) // only to say "you"; reading needs no name
 	way := p.direction()
 	got, err := fitted(p.Limit, func(limit int) (part[*gitstore.Page], error) {
 		page, err := st.Read(ctx, gitstore.ReadQuery{Thread: p.Thread, Since: p.Since, Limit: limit, Cursor: way.cursor})

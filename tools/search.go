@@ -83,7 +83,7 @@ func (p searchParams) check() error {
 
 func (s *Server) messages(ctx context.Context, st *gitstore.Store, p searchParams) (string, error) {
 	at := parsePlace(p.Cursor)
-	me, _ := s.me(ctx) // only to leave out "to me"; searching needs no name
+	me, _ := s.me(ctx) // only to say "you"; searching needs no name
 	got, err := fitted(p.Limit, func(limit int) (part[*gitstore.SearchResult], error) {
 		r, err := st.Search(ctx, gitstore.SearchQuery{
 			Text: p.Query, Project: p.Project, Status: p.Status, Member: p.Member, Tag: p.Tag,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -46,6 +47,11 @@ type Server struct {
 	track *tracker
 	now   func() time.Time
 	grace time.Duration // how long the end of stdin waits for answers
+
+	countGrace time.Duration
+	background sync.WaitGroup  // counts that came too late for their call
+	life       context.Context // theirs; ended by Close
+	end        context.CancelFunc
 }
 
 // New makes a server over the store that open returns. open is called by the
@@ -65,7 +71,10 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 		track: newTracker(),
 		now:   time.Now,
 		grace: drainGrace,
+
+		countGrace: countGrace,
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.who.explicit, s.who.folder = o.Agent, o.Folder
 	s.mcp = server.NewMCPServer("skein", o.Version,
 		server.WithToolCapabilities(false),
@@ -105,7 +114,11 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 }
 
 // Close closes the store if a call has opened it. Call it after ServeStdio.
-func (s *Server) Close() error { return s.store.close() }
+func (s *Server) Close() error {
+	s.end()
+	s.background.Wait()
+	return s.store.close()
+}
 
 // legacyHandshake keeps server/discover from offering revision 2026-07-28.
 func legacyHandshake(ctx context.Context) context.Context {

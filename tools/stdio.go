@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,10 +59,10 @@ func (r *lineReader) next() error {
 	}
 	line, tooLong, err := r.read()
 	switch {
-	case err != nil && err != io.EOF:
-		return err
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		r.ended = true
+	case err != nil:
+		return err
 	}
 	if tooLong != nil {
 		return r.refuse(tooLong)
@@ -71,7 +72,8 @@ func (r *lineReader) next() error {
 		return nil
 	}
 	r.out.track.read(line)
-	r.line = append(line, '\n')
+	line = append(line, '\n')
+	r.line = line
 	return nil
 }
 
@@ -87,8 +89,8 @@ func (r *lineReader) settle(before string) {
 	}
 }
 
-// read returns the next line without a limit on its end: a last line without a
-// newline comes with io.EOF. Of a line over the limit only the ends are kept.
+// read returns the next line; a last line without a newline comes with io.EOF.
+// Of a line over the limit only the ends are kept.
 func (r *lineReader) read() (line []byte, tooLong *longLine, err error) {
 	for {
 		part, err := r.in.ReadSlice('\n')
@@ -103,7 +105,7 @@ func (r *lineReader) read() (line []byte, tooLong *longLine, err error) {
 		default:
 			line = append(line, part...)
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, tooLong, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"skein/gitstore"
 )
@@ -99,7 +100,7 @@ func TestSignalEndsProcess(t *testing.T) {
 
 func TestCancelledContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := serveContext(t, ctx, New(given(nil), Options{}))
+	s := serveContext(ctx, t, New(given(nil), Options{}))
 	s.request("ping", "{}")
 	cancel()
 	if err := s.ended(); err != nil {
@@ -118,7 +119,8 @@ func TestCancelledContextEndsCalls(t *testing.T) {
 		<-never
 		return nil, errors.New("gone")
 	}, Options{Agent: "codex"})
-	s := serveContext(t, ctx, srv)
+	srv.store.grace = time.Hour
+	s := serveContext(ctx, t, srv)
 	s.write(callLine(1, "check_inbox", "{}"))
 	<-opening
 	cancel()

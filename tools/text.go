@@ -156,15 +156,23 @@ func header(me, when string, m *gitstore.Message, withThread bool) string {
 	return strings.Join(parts, ", ")
 }
 
-// recipients is who a message is to; nothing where it is to me alone.
+// recipients is who a message names; nothing where it is for whoever the
+// thread reaches.
 func recipients(me string, to []string) string {
-	switch {
-	case len(to) == 0 || len(to) == 1 && to[0] == event.Everyone:
-		return " → all"
-	case len(to) == 1 && to[0] == me:
+	if len(to) == 0 {
 		return ""
 	}
-	return " → " + strings.ReplaceAll(strings.Join(to, " "), event.Everyone, "all")
+	names := make([]string, len(to))
+	for i, name := range to {
+		switch name {
+		case event.Everyone:
+			name = "all"
+		case me:
+			name = "you"
+		}
+		names[i] = name
+	}
+	return " → " + strings.Join(names, " ")
 }
 
 // stamp is a time to the minute; all times shown are UTC.

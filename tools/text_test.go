@@ -39,13 +39,13 @@ func TestHostileBodies(t *testing.T) {
 		s := agent(t, st, "codex")
 		title := `, "'quoted' > title"`
 		own := map[string]bool{
-			"2 unread messages for codex. " + framing:                          true,
-			m.ID.Short() + " desktop, direct/codex--desktop, just now" + title: true,
+			"2 unread messages for codex. " + framing:                                true,
+			m.ID.Short() + " desktop → you, direct/codex--desktop, just now" + title: true,
 			"": true,
 		}
 		for line := range strings.SplitSeq(s.call("check_inbox", "{}"), "\n") {
 			cut := strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") && strings.Contains(line, "more bytes: search query=\"id:"+m.ID.Short())
-			next := strings.HasSuffix(line, " desktop, direct/codex--desktop, just now") && !strings.HasPrefix(line, "zzzzzzzz")
+			next := strings.HasSuffix(line, " desktop → you, direct/codex--desktop, just now") && !strings.HasPrefix(line, "zzzzzzzz")
 			if !own[line] && !cut && !next && !strings.HasPrefix(line, "> ") {
 				t.Errorf("body %.40q: a line of its own: %q", body, line)
 			}
@@ -147,7 +147,7 @@ func FuzzEncode(f *testing.F) {
 }
 
 // TestOverhead: a page of messages of 400 characters is at most 1.35 times as
-// long as their bodies; in tokens of o200k the same page was 1.24 times.
+// long as their bodies; in tokens of o200k the same page is 1.26 times.
 func TestOverhead(t *testing.T) {
 	st := newStore(t)
 	const n = 10
@@ -161,10 +161,10 @@ func TestOverhead(t *testing.T) {
 	if ratio := float64(len(page)) / float64(bodies); ratio > 1.35 {
 		t.Errorf("a page is %.2f times as long as its bodies", ratio)
 	}
-	golden(t, "overhead.txt", []byte(headerID.ReplaceAllString(page, "7k3q9x2m desktop,")))
+	golden(t, "overhead.txt", []byte(headerID.ReplaceAllString(page, "7k3q9x2m desktop")))
 }
 
-var headerID = regexp.MustCompile(`(?m)^\S{8} desktop,`)
+var headerID = regexp.MustCompile(`(?m)^\S{8} desktop`)
 
 // sampleBody is 400 characters of ordinary prose in three lines.
 func sampleBody(i int) string {
@@ -193,8 +193,8 @@ func TestRecipients(t *testing.T) {
 		to   []string
 		want string
 	}{
-		{nil, " → all"}, {[]string{event.Everyone}, " → all"}, {[]string{"me"}, ""},
-		{[]string{"me", "codex"}, " → me codex"}, {[]string{"codex"}, " → codex"},
+		{nil, ""}, {[]string{event.Everyone}, " → all"}, {[]string{"me"}, " → you"},
+		{[]string{"me", "codex"}, " → you codex"}, {[]string{"codex"}, " → codex"},
 	} {
 		if got := recipients("me", c.to); got != c.want {
 			t.Errorf("%v is %q, want %q", c.to, got, c.want)

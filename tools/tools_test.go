@@ -28,7 +28,7 @@ func TestConversation(t *testing.T) {
 
 	box := codex.call("check_inbox", "{}")
 	mustContain(t, box, "1 unread message for codex. "+framing+"\n\n",
-		id+` desktop, axon/constraint-model, just now, "Recursion bound", urgent, ack required, tags "question"`+"\n",
+		id+` desktop → you, axon/constraint-model, just now, "Recursion bound", urgent, ack required, tags "question"`+"\n",
 		"> Should the recursion be bounded?\n", `payload> {"commit":"abc123"}`+"\n")
 
 	reply := codex.call("post_message", fmt.Sprintf(`{"body":"Yes, at 64.","to":["desktop"],"thread":"axon/constraint-model","reply_to":%q}`, id))
@@ -52,7 +52,7 @@ func TestConversation(t *testing.T) {
 func TestPostErrors(t *testing.T) {
 	s := agent(t, newStore(t), "claude")
 	for _, c := range []struct{ args, want string }{
-		{`{"body":"x","to":["dekstop"]}`, `no agent named "dekstop"`},
+		{`{"body":"x","to":["codx"]}`, `no agent named "codx"`},
 		{`{"body":"x","to":["no/body"]}`, `no/body`},
 		{`{"body":"x","to":["desktop"],"reply_to":"zzzzzzzz"}`, `zzzzzzzz`},
 		{`{"body":"x","thread":"../etc"}`, `..`},
@@ -211,6 +211,9 @@ func TestLongBody(t *testing.T) {
 	if read != body.String() {
 		t.Errorf("read %d bytes of %d", len(read), body.Len())
 	}
+	within := s.call("search", fmt.Sprintf(`{"query":"id:%s","cursor":"8"}`, m.ID.Short())) // in the middle of é
+	mustContain(t, within, "> é\n> line 1 é\n")
+	mustLack(t, within, "\ufffd")
 	for _, bad := range []string{"x", "-1", "99999999"} {
 		mustContain(t, s.fail("search", fmt.Sprintf(`{"query":"id:%s","cursor":%q}`, m.ID.Short(), bad)), "is no place in message")
 	}
@@ -241,6 +244,20 @@ func TestReadThread(t *testing.T) {
 
 	mustContain(t, s.fail("read_thread", `{"thread":"axon/lnog"}`), "axon/lnog")
 	s.fail("read_thread", `{"thread":"axon/long","cursor":"x"}`)
+}
+
+// TestReadThreadFillsThePage: as many of the last messages are shown as fit,
+// whatever those before them would take.
+func TestReadThreadFillsThePage(t *testing.T) {
+	st := newStore(t)
+	for i := range 10 {
+		words := 180
+		if i < 2 {
+			words = 1400
+		}
+		send(t, st, gitstore.Post{From: "desktop", Thread: "axon/long", Body: fmt.Sprintf("number %d.%s", i, strings.Repeat(" word", words))})
+	}
+	mustContain(t, agent(t, st, "codex").call("read_thread", `{"thread":"axon/long"}`), "number 1.", "number 9.", "1 more; cursor=older.")
 }
 
 // TestReadThreadKeepsTheEnd: where a page is too small for the last messages,

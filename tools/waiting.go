@@ -1,0 +1,57 @@
+package tools
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"skein/gitstore"
+)
+
+// countGrace is how long a result is held up to say what mail waits. The first
+// count of a process reads the names of all messages, most of a second in a
+// store of 100,000; a post must not take longer for that.
+const countGrace = 150 * time.Millisecond
+
+// waiting is what a result says about mail that has come meanwhile: nothing
+// when there is none, or when it is not known in time. A count that is late
+// goes on, so that the next one is quick.
+func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) string {
+	counted := make(chan int, 1)
+	s.background.Go(func() {
+		defer close(counted)
+		defer s.logPanic("counting waiting mail")
+		box, err := st.Inbox(s.life, gitstore.InboxQuery{Agent: me, Limit: 1})
+		if err != nil {
+			s.log.Warn("waiting mail could not be counted", "err", err)
+			return
+		}
+		counted <- box.Total
+	})
+	n := within(ctx, s.countGrace, counted)
+	if n == 0 {
+		return ""
+	}
+	return "; " + plural(n, "unread message") + " for you: check_inbox"
+}
+
+// logPanic keeps a panic in the background from ending the process.
+func (s *Server) logPanic(doing string) {
+	if p := recover(); p != nil {
+		s.log.Error("panicked while "+doing, slog.Any("panic", p), "stack", string(debug.Stack()))
+	}
+}
+
+// within is what comes from a channel in time, else 0.
+func within(ctx context.Context, limit time.Duration, from <-chan int) int {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case n := <-from:
+		return n
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return 0
+}
