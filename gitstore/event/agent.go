@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AgentName lower-cases the name of an agent and checks it: 1 to 64 of
+// AgentName lower-cases the name of an agent and checks it: 1 to 36 of
 // [a-z0-9.@-] that begin and end with a letter or a digit, without ".." or
 // "--", and nothing that Windows reserves. The error proposes a valid name.
 func AgentName(name string) (string, error) {
@@ -25,8 +25,8 @@ func checkAgentName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("is empty")
-	case len(name) > MaxSlug:
-		return fmt.Errorf("is longer than %d characters", MaxSlug)
+	case len(name) > MaxAgentName:
+		return fmt.Errorf("is longer than %d characters", MaxAgentName)
 	case !isAlnum(name[0]) || !isAlnum(name[len(name)-1]):
 		return errors.New("does not begin and end with a-z or 0-9")
 	case strings.Contains(name, ".."), strings.Contains(name, "--"):
@@ -47,7 +47,7 @@ func checkAgentName(name string) error {
 // an MCP client's name, or "" if it holds no ASCII letter or digit.
 func SuggestAgentName(text string) string {
 	var b strings.Builder
-	for i, lower := 0, strings.ToLower(text); i < len(lower) && b.Len() < MaxSlug; i++ {
+	for i, lower := 0, strings.ToLower(text); i < len(lower) && b.Len() < MaxAgentName; i++ {
 		c := lower[i]
 		if !isAgentByte(c) {
 			c = '-'
@@ -60,7 +60,7 @@ func SuggestAgentName(text string) string {
 	if name != "" && isWindowsDevice(name) {
 		base, rest, _ := strings.Cut(name, ".")
 		name = strings.TrimRight(base+"-agent-"+rest, "-")
-		name = strings.TrimRight(name[:min(len(name), MaxSlug)], ".@-")
+		name = strings.TrimRight(name[:min(len(name), MaxAgentName)], ".@-")
 	}
 	return name
 }

@@ -10,8 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSlug is the longest project name, thread name or agent name, in bytes.
-const MaxSlug = 64
+// The longest names, in bytes. With them the path of an event in a directory
+// that is not full has at most 180 bytes, so that a clone fits below Windows'
+// 260; a full directory adds up to 55.
+const (
+	MaxSlug      = 48 // a project's or a thread's
+	MaxAgentName = 36
+)
 
 const (
 	slugHash     = 6  // hex digits that tell apart names which look the same
@@ -19,7 +24,7 @@ const (
 )
 
 // Slug turns the name of a project or a thread into its id, the directory's
-// name: 1 to 64 of [a-z0-9._-] that begin and end with a letter or a digit.
+// name: 1 to 48 of [a-z0-9._-] that begin and end with a letter or a digit.
 // Names that differ only in case, spaces or punctuation are the same name. A
 // slug is its own slug. Names that could leave their directory, hide in it, or
 // that Windows reserves are refused.
