@@ -72,7 +72,7 @@ func unescape(raw []byte) string {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
 	gmhtml.DefaultWriter.Write(w, raw)
-	w.Flush()
+	_ = w.Flush() // a bytes.Buffer takes everything
 	return html.UnescapeString(b.String())
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -206,6 +207,9 @@ func checkSafe(t *testing.T, term Terminal, out string) {
 	t.Helper()
 	if term.Color {
 		out = escapesLeft(out)
+	}
+	if !utf8.ValidString(out) {
+		t.Fatalf("the output is not UTF-8: %.200q", out)
 	}
 	for i, r := range out {
 		if r != '\n' && r != '\t' && Hidden(r) {

@@ -86,7 +86,7 @@ func (a *app) logger() (*slog.Logger, func(), error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("cannot open the log file: %w", err)
 		}
-		w, done = f, func() { f.Close() }
+		w, done = f, func() { _ = f.Close() } // the log is not worth failing for
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: a.cfg.LogLevel})), done, nil
 }

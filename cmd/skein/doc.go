@@ -13,9 +13,8 @@
 // unless NO_COLOR is set; in a pipe they are plain text. Nothing that came
 // from a message can steer the terminal: package render sees to it.
 //
-// With --json a command prints exactly one JSON object on one line; json.go
-// says what it holds. If it fails it prints none, but for verify, whose report
-// says what is wrong.
+// With --json a command prints exactly one JSON object on one line, or none if
+// it fails; `skein help json` (json.go) says what it holds.
 //
 // An error is one sentence in lower case without a full stop, after "skein: ";
 // a line "hint: " may follow. Exit codes: 0 done, 1 failed, 2 called wrongly.

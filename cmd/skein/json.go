@@ -8,35 +8,58 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"skein/gitstore"
 	"skein/gitstore/event"
 	"skein/render"
 )
 
-// The JSON that commands print is an interface: keys may be added, none is
-// renamed or removed. Every command prints one object on one line. A command
-// about one thing prints the thing; a command about many prints an object
-// that holds the list under a plural key, beside what belongs to the page.
-//
-//	post, show                a message; show also a change
-//	update                    a thread, or a project
-//	read                      {thread, messages, changes, remaining, older, next}
-//	inbox                     {agent, store, messages, total, next}
-//	ack                       {agent, state, messages}
-//	search                    {hits: [{message, snippet}], total, next}
-//	threads projects agents   {threads} {projects} {agents}
-//	log                       {commits}
-//	init                      {store, agent, created}
-//	verify                    {store, ok, objects, commits, messages, packs, problems, repaired}
-//	export                    {store, files}
-//	config                    {file, settings: [{key, value, source}]}
-//	version                   {version, go, platform, revision}
-//
-// Keys are lower-case with underscores. Lists are never null. A key whose
-// value is not known or not set is left out; counts and truth values are
-// always there. Times are RFC 3339 in UTC with milliseconds. Ids are whole
-// (26 characters); short is what people type. Characters that cannot be seen
-// are written as \u escapes, so that the output is safe to look at.
+// jsonHelp is the documentation of what --json prints, shown by `skein help
+// json`. The JSON is an interface: keys may be added, none is renamed or
+// removed; the scripts in testdata hold it.
+const jsonHelp = `With --json a command prints one object on one line on standard output. If it
+fails it prints none, but for verify, whose report says what is wrong. A command
+about one thing prints the thing; a command about many prints an object that
+holds the list under a plural key, beside what belongs to the page:
+
+  post, show                a message; show also a change, by its commit
+  update                    a thread, or a project
+  read                      {thread, messages, changes, remaining, older, next}
+  inbox                     {agent, store, messages, total, next}
+  ack                       {agent, state, messages}
+  search                    {hits: [{message, snippet}], total, next}
+  threads projects agents   {threads} {projects} {agents}
+  log                       {commits: [{commit, at, author, subject, id}]}
+  init                      {store, agent, created}
+  verify                    {store, ok, objects, commits, messages, packs,
+                             problems, repaired}
+  export                    {store, files}
+  config                    {file, settings: [{key, value, source}]}
+  version                   {version, go, platform, revision}
+
+  message  {id, short, thread, from, to, at, title, body, reply_to, tags,
+            priority, expires, require_ack, payload, path, commit,
+            receipts: [{agent, state, at}]}
+  thread   {thread, project, title, description, status, members, messages,
+            first, last, last_from, opened_by}
+  change   {id, thread, project, from, at, title, description, status, add,
+            remove, path, commit}
+  project  {project, title, description, threads, messages, last}
+  agent    {agent, status, metadata, joined, last_seen}
+
+Lists that are always there are never null. A key whose value is not known or
+not set is left out; counts, truth values, to, tags and members are always
+there. An empty "to" means whoever the thread reaches, empty members everyone.
+Times are RFC 3339 in UTC with milliseconds. Ids are whole (26 characters);
+short is what people type. older and next are cursors, for --cursor with the
+same query. Characters that cannot be seen are written as \u escapes, so that
+the output is safe to look at.`
+
+// newJSONTopic is a help topic: there is nothing to run.
+func newJSONTopic() *cobra.Command {
+	return &cobra.Command{Use: "json", Short: "What --json prints", Long: jsonHelp}
+}
 
 type jsonMessage struct {
 	ID         string          `json:"id"`

@@ -15,7 +15,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"skein/gitstore"
-	"skein/render"
 )
 
 // scriptCommands are the commands that scripts have besides testscript's own.
@@ -155,10 +154,8 @@ func cmdClean(ts *testscript.TestScript, _ bool, args []string) {
 			}
 			text = colours.ReplaceAllString(text, "")
 		}
-		for i, r := range text {
-			if r != '\n' && r != '\t' && render.Hidden(r) {
-				ts.Fatalf("%s passes %U on at byte %d: %q", name, r, i, text[max(0, i-20):min(len(text), i+20)])
-			}
+		if at := hiddenAt(text); at >= 0 {
+			ts.Fatalf("%s passes on what can steer a terminal: %q", name, text[max(0, at-20):min(len(text), at+20)])
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // jsonFlag gives a command the flag --json.
 func (a *app) jsonFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON, one object on one line")
+	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON (skein help json)")
 }
 
 // terminal says how standard output is to be written to.

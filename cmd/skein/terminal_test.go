@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"skein/render"
 )
 
 func TestLightBackground(t *testing.T) {
@@ -41,6 +43,23 @@ func TestProgressOfNothing(t *testing.T) {
 	end()
 	if b.Len() > 0 {
 		t.Errorf("a task that never began leaves %q on the screen", b.String())
+	}
+}
+
+// hiddenAt returns where text holds something that could steer a terminal, or
+// -1.
+func hiddenAt(text string) int {
+	if valid := strings.ToValidUTF8(text, "\x00"); valid != text {
+		return strings.IndexByte(valid, 0)
+	}
+	return strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && render.Hidden(r) })
+}
+
+// checkHidden fails if anything in shown could steer a terminal.
+func checkHidden(t *testing.T, shown string) {
+	t.Helper()
+	if at := hiddenAt(shown); at >= 0 {
+		t.Errorf("byte %d of %q can steer a terminal", at, shown)
 	}
 }
 
