@@ -41,14 +41,29 @@ func (i *identity) name(client string) (string, error) {
 		client = i.client
 	}
 	i.mu.Unlock()
-	local := namePart(client, 24)
-	if local == "" {
+	name := agentAt(client, i.folder)
+	if name == "" {
 		return "", errors.New("nobody knows who you are: the client sent no name in initialize; start skein with --agent NAME")
 	}
-	if at := namePart(i.folder, 38); at != "" {
-		local += "@" + at
+	return event.AgentName(name)
+}
+
+// maxClient is how much of an agent's name its client may take where the
+// folder needs the rest: enough for the names that clients have.
+const maxClient = 21
+
+// agentAt is a client's name at a folder's; without the folder if that has no
+// letter a name may have, and "" if the client has none.
+func agentAt(client, folder string) string {
+	local, at := namePart(client, event.MaxAgentName), namePart(folder, event.MaxAgentName)
+	if local == "" || at == "" {
+		return local
 	}
-	return event.AgentName(local)
+	if len(local)+len("@")+len(at) > event.MaxAgentName {
+		local = namePart(client, maxClient)
+		at = namePart(folder, event.MaxAgentName-len("@")-len(local))
+	}
+	return local + "@" + at
 }
 
 // namePart makes a part of an agent's name, at most limit bytes long, of what

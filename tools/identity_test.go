@@ -12,6 +12,8 @@ func TestAgentName(t *testing.T) {
 		{"", "claude-code", "axon", "claude-code@axon"},
 		{"", "Claude Code", "My Project_2", "claude-code@my-project-2"},
 		{"", "codex", "", "codex"},
+		{"", "gemini-cli-mcp-client", "constraint-sol", "gemini-cli-mcp-client@constraint-sol"},
+		{"", "codex", "a-folder-of-thirty-characters", "codex@a-folder-of-thirty-characters"},
 		{"", "codex", "...", "codex"},
 		{"", "a@b/c", "x@y", "a-b-c@x-y"},
 		{"", "con", "nul", "con@nul"},

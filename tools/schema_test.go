@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"skein/gitstore/event"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -105,7 +107,7 @@ func TestParametersMatchDefinitions(t *testing.T) {
 
 func TestInstructions(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
-		s := instructions(strings.Repeat("a", 64), readOnly)
+		s := instructions(strings.Repeat("a", event.MaxAgentName), readOnly)
 		if len(s) >= 2048 {
 			t.Errorf("the instructions have %d bytes, and clients cut them at 2048", len(s))
 		}
