@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,9 +76,14 @@ func runPost(cmd *cobra.Command, a *app, o postOptions) error {
 	if err != nil {
 		return o.explain(err)
 	}
-	return a.show(toJSONMessage(m), func(render.Terminal) string {
+	err = a.show(toJSONMessage(m), func(render.Terminal) string {
 		return render.Line(m.ID.Short()+" "+m.Thread.String()) + "\n"
 	})
+	if err != nil {
+		// Whoever only sees a failure would post it again.
+		return fmt.Errorf("the message is posted as %s, but that cannot be printed: %w", m.ID.Short(), err)
+	}
+	return nil
 }
 
 // post checks what can be checked before the body is read.
