@@ -49,8 +49,8 @@ func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 }
 
 func (osFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
-func (osFS) Rename(from, to string) error              { return os.Rename(from, to) }
-func (osFS) Remove(name string) error                  { return os.Remove(name) }
+func (osFS) Rename(from, to string) error              { return rename(from, to) }
+func (osFS) Remove(name string) error                  { return remove(name) }
 func (osFS) SyncFile(name string) error                { return syncFile(name) }
 func (osFS) SyncDir(name string) error                 { return syncDir(name) }
 

@@ -1,15 +1,14 @@
 package odb
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
-	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -19,52 +18,13 @@ import (
 // moves and the pack it adds. Writing a record costs one flush of one file
 // whose blocks are allocated already, where a durable pack, index and ref
 // would cost four. Once packs and refs are durable by themselves (checkpoint)
-// the next record starts the file afresh; records before a checkpoint are
-// recognised by their lower sequence number.
+// the next record starts the file afresh.
 //
 // The first record is always a checkpoint, which is short and tells the refs.
-//
-// A record, integers in big-endian order:
-//
-//	magic "SKJ1"  4 bytes
-//	crc           4 bytes   CRC-32C of everything after it
-//	boot          8 bytes   which start of the machine wrote it
-//	sequence      8 bytes   one more than the record before
-//	moves         4 bytes   number of ref moves
-//	length        4 bytes   of the payload in bytes
-//	payload                 moves, then the pack (empty in a checkpoint)
-//
-// and a move: length of the ref's name (2 bytes), the name, old and new object
-// ids (20 bytes each; zero: none).
 const (
-	journalSize  = 4 << 20
-	recordHeader = 32
-	journalMagic = "SKJ1"
+	journalSize   = 4 << 20
+	maxCheckpoint = 32 << 10 // bytes of a checkpoint; refs beyond are left out
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// move is one ref's change in a batch.
-type move struct {
-	ref      plumbing.ReferenceName
-	old, new plumbing.Hash
-}
-
-// record is what one batch, or one checkpoint, left in the journal.
-type record struct {
-	seq   uint64
-	boot  uint64
-	moves []move
-	pack  []byte
-}
-
-// packName returns the base name of the record's pack, "" if it has none.
-func (r *record) packName() string {
-	if len(r.pack) < sha1.Size {
-		return ""
-	}
-	return packBase(r.pack[len(r.pack)-sha1.Size:])
-}
 
 // journal is this process's view of the journal file. Its fields are touched
 // under the store's lock only.
@@ -75,13 +35,14 @@ type journal struct {
 
 	tips map[plumbing.ReferenceName]plumbing.Hash // what the records so far moved the refs to
 
-	file  File     // for writing; opened at the first append
-	note  File     // announceFile
-	read  *os.File // for reading
-	first uint64   // sequence number of the record at offset 0; 0: unknown
-	next  uint64   // sequence number of the next record
-	end   int64    // offset of the next record
-	last  int64    // offset of the last record, for void
+	file File     // for writing; opened at the first use
+	note File     // announceFile
+	read *os.File // for reading
+
+	generation uint64 // of the records so far; 0: none is known
+	next       uint64 // sequence number of the next record
+	sum        uint32 // crc of the last record
+	end        int64  // offset of the next record; 0: a checkpoint must come first
 }
 
 func (j *journal) init(path string, o Options) {
@@ -106,19 +67,15 @@ func (j *journal) close() error {
 	return err
 }
 
-// open opens the file, and allocates it if it is not there. The zeros are
-// written, not only reserved: writing into reserved space is a change of
-// metadata, which costs a transaction of the file system each time.
+// open opens the file, and allocates it if it is not there.
 func (j *journal) open() error {
-	if j.file != nil {
+	if j.file != nil && j.current() {
 		return nil
 	}
+	_ = j.close() // of a file that was removed by hand: nothing in it matters any more
 	file, err := j.opts.FS.OpenFile(j.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = writeAtomic(j.opts.FS, j.path, 0o600, true, make([]byte, journalSize)); err != nil {
-			return err
-		}
-		if err = j.opts.FS.SyncDir(filepath.Dir(j.path)); err != nil {
+		if err = j.allocate(); err != nil {
 			return err
 		}
 		file, err = j.opts.FS.OpenFile(j.path, os.O_RDWR, 0)
@@ -126,13 +83,51 @@ func (j *journal) open() error {
 	if err != nil {
 		return err
 	}
-	read, err := os.Open(j.path)
+	j.file = file
+	if j.read, err = os.Open(j.path); err == nil {
+		err = j.refill()
+	}
 	if err != nil {
-		_ = file.Close()
+		return errors.Join(err, j.close())
+	}
+	return nil
+}
+
+// refill allocates again what a file that was cut short lacks.
+func (j *journal) refill() error {
+	info, err := j.read.Stat()
+	if err != nil || info.Size() >= journalSize {
 		return err
 	}
-	j.file, j.read = file, read
-	return nil
+	if _, err := j.file.WriteAt(make([]byte, journalSize-info.Size()), info.Size()); err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+// current says whether the open file is still the one that other processes
+// see under its name.
+func (j *journal) current() bool {
+	ours, err := j.read.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(j.path)
+	return err == nil && os.SameFile(ours, named)
+}
+
+// allocate makes the file. The zeros are written, not only reserved: writing
+// into reserved space is a change of metadata, which costs a transaction of
+// the file system each time.
+func (j *journal) allocate() error {
+	dir := filepath.Dir(j.path)
+	if err := writeAtomic(j.opts.FS, j.path, 0o600, true, make([]byte, journalSize)); err != nil {
+		return err
+	}
+	if err := j.opts.FS.SyncDir(dir); err != nil {
+		return err
+	}
+	return j.opts.FS.SyncDir(filepath.Dir(dir))
 }
 
 // catchUp moves past the records that other processes have written.
@@ -147,35 +142,51 @@ func (j *journal) catchUp() error {
 	if first == nil {
 		// New, or nothing in it can be believed. Counting goes on from the
 		// clock, above whatever an older record may say.
-		j.first, j.end = 0, 0
+		j.generation, j.end = 0, 0
 		j.next = max(j.next, uint64(time.Now().UnixNano()))
 		return nil
 	}
-	if first.seq != j.first {
-		j.first, j.next, j.end = first.seq, first.seq, 0
-		clear(j.tips)
+	if first.generation != j.generation {
+		j.begin(first.generation, first.seq)
 	}
 	for {
 		r, size, err := readRecord(j.read, j.end)
 		if err != nil {
 			return err
 		}
-		if r == nil || r.seq != j.next {
+		if r == nil || r.generation != j.generation || r.seq != j.next || r.previous != j.sum {
 			return nil
 		}
-		j.end += size
-		j.next++
-		j.learn(r.moves)
+		j.step(r.moves, r.sum, size)
 	}
 }
 
-func (j *journal) learn(moves []move) {
+// begin forgets the records so far: a checkpoint has come.
+func (j *journal) begin(generation, seq uint64) {
+	j.generation, j.next, j.sum, j.end = generation, seq, 0, 0
+	clear(j.tips)
+}
+
+// step moves past a record.
+func (j *journal) step(moves []move, sum uint32, size int64) {
+	j.next++
+	j.sum = sum
+	j.end += size
 	for _, m := range moves {
 		j.tips[m.ref] = m.new
 	}
 }
 
-// announce overwrites the note of what the refs' locks will hold.
+// knows says whether a batch with these moves would start from the refs as the
+// journal has them.
+func (j *journal) knows(moves []move) bool {
+	return !slices.ContainsFunc(moves, func(m move) bool {
+		tip := j.tips[m.ref]
+		return !tip.IsZero() && tip != m.old
+	})
+}
+
+// announce overwrites the note of what the refs' locks hold.
 func (j *journal) announce(note []byte) error {
 	if j.note == nil {
 		file, err := j.opts.FS.OpenFile(filepath.Join(filepath.Dir(j.path), announceFile), os.O_WRONLY|os.O_CREATE, 0o600)
@@ -188,35 +199,29 @@ func (j *journal) announce(note []byte) error {
 	return err
 }
 
-// fits says whether a record with a payload of n bytes has room before the
-// next checkpoint. catchUp comes first.
+// fits says whether a record has room before the next checkpoint. catchUp
+// comes first.
 func (j *journal) fits(moves []move, pack []byte) bool {
-	return j.end+recordSize(moves, pack) <= journalSize
+	return j.end > 0 && j.end+recordSize(moves, pack) <= journalSize
 }
 
-// append writes a record behind the last one and makes it durable.
-func (j *journal) append(moves []move, pack []byte) error {
-	data := encodeRecord(record{seq: j.next, boot: j.boot, moves: moves, pack: pack})
+// append writes a record behind the last one and makes it durable. It returns
+// the record for step, which is called once nothing can take it back.
+func (j *journal) append(moves []move, pack []byte) (data []byte, err error) {
+	data = encodeRecord(record{
+		generation: j.generation, seq: j.next, boot: j.boot, previous: j.sum, moves: moves, pack: pack,
+	})
 	if _, err := j.file.WriteAt(data, j.end); err != nil {
-		return err
+		return nil, err
 	}
-	if err := j.file.Datasync(); err != nil {
-		return err
-	}
-	j.last = j.end
-	j.end += int64(len(data))
-	j.next++
-	j.learn(moves)
-	return nil
+	return data, j.file.Datasync()
 }
 
-// void takes back the record that append wrote last, durably.
+// void takes back the record that append wrote, or failed to write, durably.
 func (j *journal) void() error {
-	if _, err := j.file.WriteAt(make([]byte, recordHeader), j.last); err != nil {
+	if _, err := j.file.WriteAt(make([]byte, recordHeader), j.end); err != nil {
 		return err
 	}
-	j.end = j.last
-	j.next--
 	return j.file.Datasync()
 }
 
@@ -224,13 +229,20 @@ func (j *journal) void() error {
 // in it must be durable elsewhere. The record itself needs no flush: without
 // it the old records are replayed, which changes nothing.
 func (j *journal) restart(refs []move) error {
-	data := encodeRecord(record{seq: j.next, boot: j.boot, moves: refs})
+	r := record{generation: rand.Uint64(), seq: j.next, boot: j.boot}
+	for _, m := range refs {
+		if r.moves = append(r.moves, m); recordSize(r.moves, nil) > maxCheckpoint {
+			r.moves = r.moves[:len(r.moves)-1]
+			break
+		}
+	}
+	data := encodeRecord(r)
 	if _, err := j.file.WriteAt(data, 0); err != nil {
+		j.generation, j.end = 0, 0
 		return err
 	}
-	j.first, j.end = j.next, int64(len(data))
-	j.next++
-	j.learn(refs)
+	j.begin(r.generation, r.seq)
+	j.step(r.moves, recordSum(data), int64(len(data)))
 	return nil
 }
 
@@ -244,26 +256,16 @@ func (j *journal) records() ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []record
-	for off := int64(0); ; {
-		r, size, err := readRecord(bytes.NewReader(data), off)
-		if err != nil {
-			return nil, err
-		}
-		if r == nil || len(all) > 0 && r.seq != all[len(all)-1].seq+1 {
-			return all, nil
-		}
-		all = append(all, *r)
-		off += size
-	}
+	return scanRecords(data[:min(len(data), journalSize)])
 }
 
-// startedBeforeBoot says whether the first record is from before the machine
-// was last started, so that what followed it may be lost elsewhere.
-func (j *journal) startedBeforeBoot() (bool, error) {
+// ofThisBoot says whether the journal was begun since the machine was started.
+// If not, what was written beside it may be lost. A missing file is of this
+// boot: it comes before everything else.
+func (j *journal) ofThisBoot() (bool, error) {
 	f, err := os.Open(j.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return true, nil
 	}
 	if err != nil {
 		return false, err
@@ -273,82 +275,5 @@ func (j *journal) startedBeforeBoot() (bool, error) {
 	if err != nil || first == nil {
 		return false, err
 	}
-	return j.opts.Boot == "" || first.boot != j.boot, nil
-}
-
-func recordSize(moves []move, pack []byte) int64 {
-	size := recordHeader + len(pack)
-	for _, m := range moves {
-		size += 2 + len(m.ref) + 40
-	}
-	return int64(size)
-}
-
-func encodeRecord(r record) []byte {
-	b := make([]byte, recordHeader, recordSize(r.moves, r.pack))
-	copy(b, journalMagic)
-	binary.BigEndian.PutUint64(b[8:], r.boot)
-	binary.BigEndian.PutUint64(b[16:], r.seq)
-	binary.BigEndian.PutUint32(b[24:], uint32(len(r.moves)))
-	for _, m := range r.moves {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(m.ref)))
-		b = append(b, m.ref...)
-		b = append(b, m.old[:]...)
-		b = append(b, m.new[:]...)
-	}
-	b = append(b, r.pack...)
-	binary.BigEndian.PutUint32(b[28:], uint32(len(b)-recordHeader))
-	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[8:], castagnoli))
-	return b
-}
-
-// readRecord reads the record at off and returns its size. The record is nil
-// where there is none: torn, voided, never written.
-func readRecord(f io.ReaderAt, off int64) (*record, int64, error) {
-	head := make([]byte, recordHeader)
-	if n, err := f.ReadAt(head, off); n < recordHeader {
-		if err == io.EOF {
-			err = nil
-		}
-		return nil, 0, err
-	}
-	length := int64(binary.BigEndian.Uint32(head[28:]))
-	if string(head[:4]) != journalMagic || off+recordHeader+length > journalSize {
-		return nil, 0, nil
-	}
-	payload := make([]byte, length)
-	if n, err := f.ReadAt(payload, off+recordHeader); int64(n) < length {
-		if err == io.EOF {
-			err = nil
-		}
-		return nil, 0, err
-	}
-	sum := crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, payload)
-	if sum != binary.BigEndian.Uint32(head[4:]) {
-		return nil, 0, nil
-	}
-	r := &record{boot: binary.BigEndian.Uint64(head[8:]), seq: binary.BigEndian.Uint64(head[16:])}
-	if !r.decode(payload, binary.BigEndian.Uint32(head[24:])) {
-		return nil, 0, nil
-	}
-	return r, recordHeader + length, nil
-}
-
-func (r *record) decode(payload []byte, moves uint32) bool {
-	for range moves {
-		if len(payload) < 2 {
-			return false
-		}
-		n := int(binary.BigEndian.Uint16(payload))
-		if len(payload) < 2+n+40 {
-			return false
-		}
-		m := move{ref: plumbing.ReferenceName(payload[2 : 2+n])}
-		copy(m.old[:], payload[2+n:])
-		copy(m.new[:], payload[2+n+20:])
-		r.moves = append(r.moves, m)
-		payload = payload[2+n+40:]
-	}
-	r.pack = payload
-	return true
+	return j.opts.Boot != "" && first.boot == j.boot, nil
 }

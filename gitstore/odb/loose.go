@@ -71,8 +71,8 @@ func parseLoose(f io.Reader) (plumbing.ObjectType, []byte, error) {
 // writeLoose stores one object durably.
 func (s *Storage) writeLoose(t plumbing.ObjectType, data []byte) (plumbing.Hash, error) {
 	h := hashObject(t, data)
-	if there, err := s.Has(h); err != nil || there {
-		return h, err
+	if there, _ := s.Has(h); there { // where an index is damaged, once more does no harm
+		return h, nil
 	}
 	path := s.loosePath(h)
 	if err := mkdir(s.fs(), filepath.Dir(path)); err != nil {
@@ -85,7 +85,7 @@ func (s *Storage) writeLoose(t plumbing.ObjectType, data []byte) (plumbing.Hash,
 	if err := w.Close(); err != nil {
 		return h, err
 	}
-	if err := writeAtomic(s.fs(), path, 0o444, !s.opts.NoSync, b.Bytes()); err != nil {
+	if err := writeAtomic(s.fs(), path, packMode, !s.opts.NoSync, b.Bytes()); err != nil {
 		return h, err
 	}
 	if s.opts.NoSync {

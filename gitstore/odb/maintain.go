@@ -2,16 +2,11 @@ package odb
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/gofrs/flock"
 )
 
@@ -31,12 +26,12 @@ var tierLimits = []int{4 << 10, 64 << 10, 1 << 20}
 
 // MaintenanceDue says, from what this process has seen, whether Maintain has
 // something to do. It costs nothing.
-func (s *Storage) MaintenanceDue() bool { return s.packs.countKept() >= smallPacks }
+func (s *Storage) MaintenanceDue() bool { return s.packs.fullTier() != nil }
 
 // Maintain merges small packs and makes durable what only the journal held. It
 // may run beside readers, writers and git, in any number of processes: all but
-// one return at once. It holds the store's lock for a few flushes at most.
-// Interrupted by ctx it leaves everything as it was.
+// one return at once. It takes the store's lock, twice, for a few flushes at
+// most. Interrupted by ctx it leaves everything as it was.
 func (s *Storage) Maintain(ctx context.Context) error {
 	if !s.maintaining.TryLock() {
 		return nil
@@ -47,7 +42,7 @@ func (s *Storage) Maintain(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = lock.Unlock() }() // closing the descriptor unlocks
-	if err := s.packs.rescan(); err != nil {
+	if err := s.markPublished(ctx); err != nil {
 		return err
 	}
 	if err := s.mergeAll(ctx); err != nil {
@@ -57,6 +52,26 @@ func (s *Storage) Maintain(ctx context.Context) error {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return s.clearGarbage()
+}
+
+// markPublished finds the packs that may be merged. While we hold the lock no
+// writer is between publishing a pack and moving its refs; a pack merged in
+// that moment would lose its .keep file, and a gc of git's could drop it.
+func (s *Storage) markPublished(ctx context.Context) error {
+	unlock, err := s.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := s.packs.rescan(); err != nil {
+		return err
+	}
+	s.packs.mu.RLock()
+	defer s.packs.mu.RUnlock()
+	for _, p := range s.packs.packs {
+		p.published.Store(true)
+	}
+	return nil
 }
 
 // mergeAll merges tier by tier until none is full.
@@ -79,7 +94,7 @@ func (s *packSet) fullTier() []*pack {
 	defer s.mu.RUnlock()
 	tiers := make([][]*pack, 1+len(tierLimits))
 	for _, p := range s.packs {
-		if t := p.tier(); t >= 0 {
+		if t := p.tier(); t >= 0 && p.published.Load() {
 			tiers[t] = append(tiers[t], p)
 		}
 	}
@@ -104,18 +119,6 @@ func (p *pack) tier() int {
 	}
 }
 
-func (s *packSet) countKept() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	n := 0
-	for _, p := range s.packs {
-		if p.kept {
-			n++
-		}
-	}
-	return n
-}
-
 // checkpointIfHalfFull keeps writers from meeting a full journal.
 func (s *Storage) checkpointIfHalfFull(ctx context.Context) error {
 	if s.opts.NoSync {
@@ -130,117 +133,4 @@ func (s *Storage) checkpointIfHalfFull(ctx context.Context) error {
 		return err
 	}
 	return s.checkpoint()
-}
-
-// checkpoint makes durable by themselves all packs and refs that so far only
-// the journal vouches for, then starts the journal afresh. The caller holds
-// the store's lock and has caught up with the journal.
-func (s *Storage) checkpoint() error {
-	if err := s.syncKept(); err != nil {
-		return err
-	}
-	refs, err := s.looseRefs()
-	if err != nil {
-		return err
-	}
-	var moves []move
-	for name, value := range refs {
-		if err := s.syncRef(name); err != nil {
-			return err
-		}
-		moves = append(moves, move{ref: name, new: value})
-	}
-	for name, value := range s.journal.tips {
-		if _, loose := refs[name]; !loose {
-			moves = append(moves, move{ref: name, new: value})
-		}
-	}
-	return s.journal.restart(moves)
-}
-
-// syncKept syncs every pack that has a .keep file: merged ones were synced
-// when they were written.
-func (s *Storage) syncKept() error {
-	files, err := os.ReadDir(s.packDir())
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		base, ok := strings.CutSuffix(f.Name(), ".keep")
-		if !ok {
-			continue
-		}
-		for _, ending := range []string{".pack", ".idx"} {
-			if err := s.fs().SyncFile(s.packPath(base) + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return s.fs().SyncDir(s.packDir())
-}
-
-// looseRefs returns the refs that have a file of their own.
-func (s *Storage) looseRefs() (map[plumbing.ReferenceName]plumbing.Hash, error) {
-	all := map[plumbing.ReferenceName]plumbing.Hash{}
-	root := filepath.Join(s.dir, "refs")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed while walking
-		}
-		if err != nil || d.IsDir() || strings.HasSuffix(path, ".lock") {
-			return err
-		}
-		rel, err := filepath.Rel(s.dir, path)
-		if err != nil {
-			return err
-		}
-		name := plumbing.ReferenceName(filepath.ToSlash(rel))
-		value, err := s.readRef(name)
-		if err == nil {
-			all[name] = value
-		}
-		if errors.Is(err, errBadRef) || errors.Is(err, plumbing.ErrReferenceNotFound) {
-			err = nil
-		}
-		return err
-	})
-	return all, err
-}
-
-// clearGarbage removes temporary files that nobody can still be writing.
-func (s *Storage) clearGarbage() error {
-	files, err := os.ReadDir(s.packDir())
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		info, err := f.Info()
-		if err != nil || time.Since(info.ModTime()) < garbageAge {
-			continue
-		}
-		if strings.Contains(f.Name(), ".tmp-") || s.orphan(f.Name()) {
-			_ = s.fs().Remove(filepath.Join(s.packDir(), f.Name())) // tried again next time
-		}
-	}
-	return nil
-}
-
-// orphan says whether a file is what a killed writer left of a small pack: a
-// note without its pack, or a torn pack without an index.
-func (s *Storage) orphan(file string) bool {
-	if base, ok := strings.CutSuffix(file, ".keep"); ok {
-		note, err := os.ReadFile(s.packPath(file))
-		return err == nil && string(note) == keepNote && !exists(s.packPath(base)+".pack")
-	}
-	base, ok := strings.CutSuffix(file, ".pack")
-	if !ok || exists(s.packPath(base)+".idx") || !exists(s.packPath(base)+".keep") {
-		return false
-	}
-	data, err := os.ReadFile(s.packPath(file))
-	return err == nil && (len(data) < packHeader+packTrailer || !soundSum(data))
-}
-
-func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -41,20 +42,27 @@ func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
 		return false, err
 	}
 	for _, p := range sources {
-		if p.path != base {
-			s.removePack(p.path)
+		if p.path == base {
+			continue
+		}
+		if err := s.removePack(p.path); err != nil {
+			s.packs.leave(p.path)
+			s.opts.Logger.Warn("a merged pack cannot be removed; it only takes space", "pack", p.path, "error", err)
 		}
 	}
 	return true, nil
 }
 
 // removePack removes a pack whose objects are elsewhere, the index first, so
-// that nobody finds it any more. Readers that have it open keep reading; what
-// cannot be removed now is merged again.
-func (s *Storage) removePack(base string) {
+// that nobody finds it any more. Readers that have it open keep reading, but
+// on Windows they keep it from being removed.
+func (s *Storage) removePack(base string) error {
 	for _, ending := range []string{".idx", ".pack", ".keep", ".rev"} {
-		_ = s.fs().Remove(base + ending)
+		if err := s.fs().Remove(base + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
+	return nil
 }
 
 // spansOf lists the objects of packs, each once, and returns which packs they
@@ -122,7 +130,7 @@ func (p *pack) spans() (spans []span, err error) {
 // returns its path without ending.
 func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, err error) {
 	temp := tempName(filepath.Join(s.packDir(), "merged"))
-	f, err := s.fs().OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := s.fs().OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, packMode)
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +149,7 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 		_ = s.fs().Remove(temp)
 		return "", err
 	}
-	if err := writeAtomic(s.fs(), base+".idx", 0o444, true, encodeIndex(entries, sum)); err != nil {
+	if err := writeAtomic(s.fs(), base+".idx", packMode, true, encodeIndex(entries, sum)); err != nil {
 		return "", err
 	}
 	return base, s.fs().SyncDir(s.packDir())
@@ -178,6 +186,13 @@ func (s *Storage) copySpans(ctx context.Context, f io.Writer, spans []span) (sum
 	sum = digest.Sum(nil)
 	_, err = f.Write(sum)
 	return sum, entries, err
+}
+
+// leave has a pack not merged again.
+func (s *packSet) leave(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stuck[path] = true
 }
 
 // replace takes a merged pack in place of its sources.

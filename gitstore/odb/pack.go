@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/adler32"
 	"io"
 	"os"
+	"runtime/debug"
 	"sort"
 	"strings"
 	"sync"
@@ -17,7 +17,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
-	"github.com/klauspost/compress/zlib"
 )
 
 const (
@@ -40,18 +39,19 @@ type pack struct {
 	index []byte
 	count int
 	unmap []mmap.MMap
-	kept  bool // small and new: has a .keep file of ours
 
-	foreign atomic.Bool // not to be merged: made by git, or damaged
+	kept      bool        // small and new: has a .keep file of ours
+	published atomic.Bool // no writer is still about to move a ref to it
+	foreign   atomic.Bool // not to be merged: made by git, or damaged
 
-	load  sync.Once
-	data  []byte
-	fail  error
-	bases *cache.BufferLRU // offset → type byte and object: delta bases read before
+	load   sync.Mutex
+	loaded atomic.Bool
+	data   []byte
+	bases  *cache.BufferLRU // offset → type byte and object: delta bases read before
 }
 
-// openPack maps an index and checks its shape. Its checksum is checked by
-// Verify only: reading all of it would make opening as slow as go-git's.
+// openPack maps an index and checks its shape. The checksum of a large one is
+// left to heal: reading all of it would make opening as slow as go-git's.
 func openPack(path string) (*pack, error) {
 	p := &pack{path: path}
 	index, err := p.mapFile(path + ".idx")
@@ -59,8 +59,7 @@ func openPack(path string) (*pack, error) {
 		return nil, err
 	}
 	if err := p.setIndex(index); err != nil {
-		_ = p.close()
-		return nil, fmt.Errorf("pack index %s.idx is damaged: %w", path, err)
+		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
 }
@@ -70,13 +69,16 @@ func openPack(path string) (*pack, error) {
 func newPack(path string, data, index []byte) *pack {
 	p := &pack{path: path, index: index, kept: true}
 	p.count = int(binary.BigEndian.Uint32(index[indexHashes-4:]))
+	p.published.Store(true)
 	if len(data) < smallFile {
-		p.load.Do(func() { p.data = data })
+		p.data = bytes.Clone(data)
+		p.loaded.Store(true)
 	}
 	return p
 }
 
-func (p *pack) setIndex(index []byte) error {
+func (p *pack) setIndex(index []byte) (err error) {
+	defer recoverFault(debug.SetPanicOnFault(true), &err)
 	if len(index) < indexFixed || string(index[:8]) != "\xfftOc\x00\x00\x00\x02" {
 		return errDamaged
 	}
@@ -89,6 +91,9 @@ func (p *pack) setIndex(index []byte) error {
 		last = n
 	}
 	if len(index) < indexFixed+int(last)*28 {
+		return errDamaged
+	}
+	if len(index) < smallFile && !soundSum(index) {
 		return errDamaged
 	}
 	p.index, p.count = index, int(last)
@@ -127,21 +132,35 @@ func (p *pack) close() error {
 
 // content returns the pack's bytes, mapped at the first call.
 func (p *pack) content() ([]byte, error) {
-	p.load.Do(func() {
-		p.bases = cache.NewBufferLRU(baseCache)
-		p.data, p.fail = p.mapFile(p.path + ".pack")
-		if p.fail == nil {
-			p.fail = p.checkHeader()
+	if p.loaded.Load() {
+		return p.data, nil
+	}
+	p.load.Lock()
+	defer p.load.Unlock()
+	if p.loaded.Load() {
+		return p.data, nil
+	}
+	data, err := p.mapFile(p.path + ".pack")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkHeader(data); err != nil {
+		if len(data) >= smallFile {
+			err = errors.Join(err, p.unmap[len(p.unmap)-1].Unmap())
+			p.unmap = p.unmap[:len(p.unmap)-1]
 		}
-	})
-	return p.data, p.fail
+		return nil, err
+	}
+	p.data, p.bases = data, cache.NewBufferLRU(baseCache)
+	p.loaded.Store(true)
+	return data, nil
 }
 
-func (p *pack) checkHeader() error {
-	if len(p.data) < packHeader+packTrailer || string(p.data[:8]) != "PACK\x00\x00\x00\x02" {
+func (p *pack) checkHeader(data []byte) error {
+	if len(data) < packHeader+packTrailer || string(data[:8]) != "PACK\x00\x00\x00\x02" {
 		return errDamaged
 	}
-	if int(binary.BigEndian.Uint32(p.data[8:])) != p.count {
+	if int(binary.BigEndian.Uint32(data[8:])) != p.count {
 		return fmt.Errorf("%w: it holds another number of objects than its index", errDamaged)
 	}
 	return nil
@@ -339,55 +358,4 @@ func packBaseName(file string) string {
 		return ""
 	}
 	return base
-}
-
-var inflaters = sync.Pool{New: func() any { return nil }}
-
-// inflate returns the size bytes of the zlib stream at the start of src.
-func inflate(src []byte, size int) ([]byte, error) {
-	if data, ok := inflateStored(src, size); ok {
-		return data, nil
-	}
-	r, err := inflater(bytes.NewReader(src))
-	if err != nil {
-		return nil, err
-	}
-	defer inflaters.Put(r)
-	data := make([]byte, size)
-	if _, err := io.ReadFull(r, data); err != nil {
-		return nil, fmt.Errorf("inflate: %w", err)
-	}
-	// Reading past the end makes the reader check the Adler-32 checksum.
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		return nil, fmt.Errorf("%w: an object longer than its header says", errDamaged)
-	}
-	return data, nil
-}
-
-func inflater(src io.Reader) (io.ReadCloser, error) {
-	r, ok := inflaters.Get().(io.ReadCloser)
-	if !ok {
-		return zlib.NewReader(src)
-	}
-	if err := r.(zlib.Resetter).Reset(src, nil); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// inflateStored is the short way for what appendStored wrote in one block;
-// ok is false for anything else.
-func inflateStored(src []byte, size int) (data []byte, ok bool) {
-	const head = 7
-	if size > 0xffff || len(src) < head+size+4 || src[0] != 0x78 || src[1] != 0x01 || src[2] != 1 {
-		return nil, false
-	}
-	if n := int(src[3]) | int(src[4])<<8; n != size {
-		return nil, false
-	}
-	data = bytes.Clone(src[head : head+size])
-	if data == nil {
-		data = []byte{}
-	}
-	return data, adler32.Checksum(data) == binary.BigEndian.Uint32(src[head+size:])
 }

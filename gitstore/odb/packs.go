@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -24,13 +25,14 @@ type packSet struct {
 
 	mu    sync.RWMutex // held for reading while a pack's bytes are in use
 	packs []*pack
-	bad   map[string]string // base name → why it could not be opened
-	last  atomic.Int64      // position of the pack that had the last object
+	bad   map[string]error // path → why it could not be opened
+	stuck map[string]bool  // path → could not be removed after merging
+	last  atomic.Int64     // position of the pack that had the last object
 }
 
 func (s *packSet) init(dir string, log *slog.Logger) {
 	s.dir, s.log = dir, log
-	s.bad = map[string]string{}
+	s.bad, s.stuck = map[string]error{}, map[string]bool{}
 }
 
 func (s *packSet) close() error {
@@ -45,7 +47,8 @@ func (s *packSet) close() error {
 }
 
 // get reads an object from the packs known so far. It returns
-// plumbing.ErrObjectNotFound, or a *DamagedError when no copy can be believed.
+// plumbing.ErrObjectNotFound, or a *DamagedError when no copy can be believed,
+// or the error of reading the only one.
 func (s *packSet) get(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -72,9 +75,18 @@ func (s *packSet) getLocked(h plumbing.Hash, depth int) (plumbing.ObjectType, []
 			s.last.Store(int64(at))
 			return t, data, nil
 		}
-		result = &DamagedError{Object: h, Where: p.path + ".pack", Err: err}
+		result = objectError(h, p.path+".pack", err)
 	}
 	return plumbing.InvalidObject, nil, result
+}
+
+// objectError tells a damaged object from one that cannot be read just now.
+func objectError(h plumbing.Hash, file string, err error) error {
+	var system syscall.Errno
+	if errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read object %s: %w", h, err)
+	}
+	return &DamagedError{Object: h, Where: file, Err: err}
 }
 
 // nth orders the search: the pack that had the last object, then the newest.
@@ -90,15 +102,24 @@ func (s *packSet) nth(i int) int {
 	}
 }
 
-func (s *packSet) has(h plumbing.Hash) bool {
+func (s *packSet) has(h plumbing.Hash) (bool, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	var failed error
 	for i := range s.packs {
-		if _, ok := s.packs[s.nth(i)].findSafely(h); ok {
-			return true
+		p := s.packs[s.nth(i)]
+		_, ok, err := p.findSafely(h)
+		if ok && (p.loaded.Load() || exists(p.path+".pack")) {
+			return true, nil
+		}
+		if ok {
+			err = errors.New("the pack is gone")
+		}
+		if err != nil {
+			failed = &DamagedError{Object: h, Where: p.path + ".idx", Err: err}
 		}
 	}
-	return false
+	return false, failed
 }
 
 // read finds and reads an object. A mapping whose file was cut short behind
@@ -113,10 +134,10 @@ func (p *pack) read(h plumbing.Hash, lookup lookup) (t plumbing.ObjectType, data
 	return t, data, true, err
 }
 
-func (p *pack) findSafely(h plumbing.Hash) (i int, ok bool) {
-	var err error
+func (p *pack) findSafely(h plumbing.Hash) (i int, ok bool, err error) {
 	defer recoverFault(debug.SetPanicOnFault(true), &err)
-	return p.find(h)
+	i, ok = p.find(h)
+	return i, ok, nil
 }
 
 // recoverFault turns the fault of reading a mapping whose file was cut short
@@ -135,58 +156,77 @@ func recoverFault(before bool, err *error) {
 }
 
 // rescan looks at the pack directory again: packs that came are added, packs
-// that went are dropped.
-func (s *packSet) rescan() error {
-	files, err := os.ReadDir(s.dir)
+// that went are dropped. It says whether there were any.
+func (s *packSet) rescan() (changed bool, err error) {
+	there, err := s.list()
 	if err != nil {
-		return err
-	}
-	there, kept := map[string]bool{}, map[string]bool{}
-	for _, f := range files {
-		if base := packBaseName(f.Name()); base != "" {
-			there[filepath.Join(s.dir, base)] = true
-		}
-		if base, ok := strings.CutSuffix(f.Name(), ".keep"); ok {
-			kept[filepath.Join(s.dir, base)] = true
-		}
+		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
-		known := there[p.path]
+		_, known := there[p.path]
 		delete(there, p.path)
 		if !known {
 			_ = p.close() // a mapping that cannot be unmapped costs address space only
+			changed = true
 		}
 		return !known
 	})
-	return s.openAll(there, kept)
-}
-
-// openAll opens the packs at these paths. One that is damaged is reported once
-// and left out: its objects are then missing, never wrong.
-func (s *packSet) openAll(paths, kept map[string]bool) error {
-	for path := range paths {
-		p, err := openPack(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed since the directory was read
-		}
+	clear(s.bad)
+	for path, endings := range there {
+		added, err := s.open(path, endings)
 		if err != nil {
-			s.report(path, err)
-			continue
+			return changed, err
 		}
-		delete(s.bad, path)
-		p.kept = kept[path]
-		s.packs = append(s.packs, p)
+		changed = changed || added
 	}
-	return nil
+	return changed, nil
 }
 
-func (s *packSet) report(path string, err error) {
-	if s.bad[path] != err.Error() {
-		s.bad[path] = err.Error()
-		s.log.Error("a pack cannot be read", "pack", path, "error", err)
+// list returns the packs that have an index, each with the endings of its
+// files.
+func (s *packSet) list() (map[string][]string, error) {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
 	}
+	packs := map[string][]string{}
+	for _, f := range files {
+		if base, ending, _ := strings.Cut(f.Name(), "."); strings.HasPrefix(base, "pack-") {
+			path := filepath.Join(s.dir, base)
+			packs[path] = append(packs[path], ending)
+		}
+	}
+	for path, endings := range packs {
+		if !slices.Contains(endings, "idx") {
+			delete(packs, path)
+		}
+	}
+	return packs, nil
+}
+
+// open opens a pack. One that is damaged is left out and noted: what it may
+// hold is then not called missing. Packs that git treats apart are not merged.
+func (s *packSet) open(path string, endings []string) (changed bool, err error) {
+	p, err := openPack(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil // removed since the directory was read
+	}
+	if errors.Is(err, errDamaged) {
+		s.bad[path] = err
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p.kept = slices.Contains(endings, "keep") && ourKeep(path+".keep")
+	apart := func(ending string) bool {
+		return ending == "keep" && !p.kept || ending == "promisor" || ending == "mtimes" || ending == "bitmap"
+	}
+	p.foreign.Store(s.stuck[path] || slices.ContainsFunc(endings, apart))
+	s.packs = append(s.packs, p)
+	return true, nil
 }
 
 // add makes a pack known that this process has just written.
@@ -198,13 +238,25 @@ func (s *packSet) add(p *pack) {
 	}
 }
 
-// damaged returns the packs whose index could not be read, with the reason.
-func (s *packSet) damaged() map[string]string {
+// forget closes a pack whose files are about to be written again.
+func (s *packSet) forget(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
+		if p.path == path {
+			_ = p.close() // a mapping that cannot be unmapped costs address space only
+		}
+		return p.path == path
+	})
+}
+
+// suspect returns an error that names a pack which may hold h, as far as can
+// be told from an index that is damaged; nil if there is none.
+func (s *packSet) suspect(h plumbing.Hash) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	all := map[string]string{}
-	for path, why := range s.bad {
-		all[path] = why
+	for path, err := range s.bad {
+		return &DamagedError{Object: h, Where: path + ".idx", Err: err}
 	}
-	return all
+	return nil
 }

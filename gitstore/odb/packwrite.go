@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
-	"hash/adler32"
 	"hash/crc32"
 	"slices"
 	"strconv"
@@ -87,24 +86,6 @@ func appendEntryHeader(b []byte, t plumbing.ObjectType, size int) []byte {
 		c = byte(size & 0x7f)
 	}
 	return append(b, c)
-}
-
-// appendStored writes a zlib stream of stored blocks (RFC 1950, RFC 1951).
-func appendStored(b, data []byte) []byte {
-	sum := adler32.Checksum(data)
-	b = append(b, 0x78, 0x01)
-	for {
-		n := min(len(data), 0xffff)
-		final := byte(0)
-		if n == len(data) {
-			final = 1
-		}
-		b = append(b, final, byte(n), byte(n>>8), ^byte(n), ^byte(n>>8))
-		b = append(b, data[:n]...)
-		if data = data[n:]; final == 1 {
-			return binary.BigEndian.AppendUint32(b, sum)
-		}
-	}
 }
 
 // encodeIndex returns a pack's version 2 index. It sorts entries by hash.

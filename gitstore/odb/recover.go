@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -21,7 +20,7 @@ const recoverWait = 30 * time.Second
 // recoverIfNeeded replays the journal if the machine was started anew since
 // the journal was: what was not synced may be lost then, and only then.
 func (s *Storage) recoverIfNeeded() error {
-	if stale, err := s.journal.startedBeforeBoot(); err != nil || !stale {
+	if fresh, err := s.journal.ofThisBoot(); err != nil || fresh {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recoverWait)
@@ -31,7 +30,10 @@ func (s *Storage) recoverIfNeeded() error {
 		return err
 	}
 	defer unlock()
-	if stale, err := s.journal.startedBeforeBoot(); err != nil || !stale {
+	if fresh, err := s.journal.ofThisBoot(); err != nil || fresh {
+		return err
+	}
+	if err := s.clearLocks(); err != nil {
 		return err
 	}
 	return s.replay()
@@ -49,16 +51,24 @@ func (s *Storage) replay() error {
 			return err
 		}
 	}
-	if err := s.packs.rescan(); err != nil {
+	if _, err := s.checkIndexes(); err != nil {
 		return err
 	}
-	for _, ref := range refsOf(records) {
-		if err := s.replayRef(ref, records); err != nil {
-			return err
-		}
+	if _, err := s.packs.rescan(); err != nil {
+		return err
 	}
 	if err := s.journal.catchUp(); err != nil {
 		return err
+	}
+	for _, name := range refsOf(records) {
+		want, err := s.lastValue(name, records)
+		if err != nil {
+			return err
+		}
+		if err := s.settle(name, want, valuesOf(name, records)); err != nil {
+			return err
+		}
+		s.journal.tips[name] = want
 	}
 	return s.checkpoint()
 }
@@ -75,6 +85,44 @@ func refsOf(records []record) []plumbing.ReferenceName {
 	return names
 }
 
+// valuesOf returns every value that the journal has for a ref, oldest first.
+func valuesOf(name plumbing.ReferenceName, records []record) []plumbing.Hash {
+	var all []plumbing.Hash
+	for _, r := range records {
+		for _, m := range r.moves {
+			if m.ref == name {
+				all = append(all, m.old, m.new)
+			}
+		}
+	}
+	return all
+}
+
+// lastValue returns what the journal moved a ref to last. A value behind a
+// hole in the journal counts if the objects that lead to it are there all the
+// same; if they are not, going on would lose what was acknowledged.
+func (s *Storage) lastValue(name plumbing.ReferenceName, records []record) (plumbing.Hash, error) {
+	hole := slices.IndexFunc(records, func(r record) bool { return r.stray })
+	if hole < 0 {
+		hole = len(records)
+	}
+	var last, behind plumbing.Hash
+	if whole := valuesOf(name, records[:hole]); len(whole) > 0 {
+		last = whole[len(whole)-1]
+	}
+	if stray := valuesOf(name, records[hole:]); len(stray) > 0 {
+		behind = stray[len(stray)-1]
+	}
+	switch {
+	case behind.IsZero() || s.order(behind, last) < 0:
+		return last, nil
+	case s.order(last, behind) < 0 || last.IsZero() && s.rooted(behind):
+		return behind, nil
+	}
+	return last, fmt.Errorf("%s is damaged in the middle, and of what it held for %s something is nowhere else; "+
+		"restore the store from a backup or from another clone, or remove that file to go on with what is left", s.journal.path, name)
+}
+
 // restorePack writes a record's pack and index again unless both are as they
 // were. A pack that was merged meanwhile comes back as well, which is harmless.
 func (s *Storage) restorePack(r *record) error {
@@ -82,7 +130,7 @@ func (s *Storage) restorePack(r *record) error {
 	if name == "" {
 		return nil
 	}
-	base := filepath.Join(s.packDir(), name)
+	base := s.packPath(name)
 	data, err := os.ReadFile(base + ".pack")
 	if err == nil && bytes.Equal(data, r.pack) && soundIndex(base+".idx") {
 		return nil
@@ -91,153 +139,145 @@ func (s *Storage) restorePack(r *record) error {
 		return err
 	}
 	s.opts.Logger.Info("restoring a pack from the journal", "pack", name)
-	if err := writeAtomic(s.fs(), base+".pack", 0o444, true, r.pack); err != nil {
-		return err
+	if !bytes.Equal(data, r.pack) {
+		if err := writeAtomic(s.fs(), base+".pack", packMode, true, r.pack); err != nil {
+			return err
+		}
 	}
+	s.packs.forget(base)
 	return s.rebuildIndex(base)
 }
 
-// replayRef sets a ref to its last value in the journal, if it has an earlier
-// one, or none that can be read. A value that the journal does not know was
-// put there by another program since, and stays if the journal's is in its
-// history; otherwise both are kept.
-func (s *Storage) replayRef(name plumbing.ReferenceName, records []record) error {
-	var known []plumbing.Hash
-	for _, r := range records {
-		for _, m := range r.moves {
-			if m.ref == name {
-				known = append(known, m.old, m.new)
-			}
-		}
-	}
-	want := known[len(known)-1]
+// settle sets a ref to its last value in the journal if it has an earlier one,
+// or none that can be used. A later value was put there by another program,
+// and stays; of unrelated ones both are kept. lost are values that the ref is
+// known to have had before.
+func (s *Storage) settle(name plumbing.ReferenceName, want plumbing.Hash, lost []plumbing.Hash) error {
 	current, err := s.readRef(name)
-	if errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, errBadRef) {
-		current, err = plumbing.ZeroHash, nil
+	if err == nil && current == want || want.IsZero() {
+		return nil
 	}
-	if err != nil || current == want || want.IsZero() {
+	if err != nil && !brokenRef(err) {
 		return err
 	}
-	if current.IsZero() || slices.Contains(known, current) {
-		return s.setRef(name, want)
+	// Get, and not Has, finds the pack of a writer that was killed before it
+	// published it.
+	switch _, _, err := s.Get(want); {
+	case errors.Is(err, plumbing.ErrObjectNotFound):
+		return fmt.Errorf("%s should be at %s, %w", name, want, errDangling)
+	case err != nil:
+		return fmt.Errorf("%s should be at %s: %w", name, want, err)
 	}
-	newer, err := s.isAncestor(want, current)
-	if err != nil || newer {
+	if err != nil || slices.Contains(lost, current) {
+		return s.putBack(name, current, want)
+	}
+	_, _, err = s.Get(current)
+	switch missing := errors.Is(err, plumbing.ErrObjectNotFound); {
+	case err != nil && !missing:
 		return err
+	case missing || s.order(current, want) < 0:
+		return s.putBack(name, current, want)
+	case s.order(want, current) < 0:
+		return nil
+	default:
+		return s.rescue(name, want)
 	}
-	return s.rescue(name, want)
+}
+
+func (s *Storage) putBack(name plumbing.ReferenceName, current, want plumbing.Hash) error {
+	s.opts.Logger.Warn("a ref was not where the journal has it; putting it back", "ref", name, "from", current, "to", want)
+	return s.setRef(name, want)
 }
 
 // rescue keeps a value that a ref should have had under a name of its own.
 func (s *Storage) rescue(name plumbing.ReferenceName, value plumbing.Hash) error {
-	s.opts.Logger.Warn("another program moved a ref while the machine was down; what it had is kept",
-		"ref", name, "kept", rescueRef(value))
-	return s.setRef(rescueRef(value), value)
-}
-
-func rescueRef(value plumbing.Hash) plumbing.ReferenceName {
-	return plumbing.ReferenceName("refs/skein/rescue/" + value.String())
-}
-
-// setRef writes a ref whatever it holds, durably. The caller holds the store's
-// lock.
-func (s *Storage) setRef(name plumbing.ReferenceName, value plumbing.Hash) error {
-	if err := s.announce([]move{{ref: name, new: value}}); err != nil {
-		return err
-	}
-	path := s.refPath(name)
-	if err := s.createRefLock(path, value); err != nil {
-		return err
-	}
-	l := &refLock{s: s, name: name, path: path}
-	if err := l.publish(); err != nil {
-		l.abandon()
-		return err
-	}
-	return s.syncRef(name)
-}
-
-// restoreRef puts back an update that another program lost, and has the caller
-// start again from there.
-func (s *Storage) restoreRef(name plumbing.ReferenceName, current, known plumbing.Hash) error {
-	s.opts.Logger.Warn("another program moved a ref backwards; putting it back", "ref", name, "to", known)
-	lock, err := s.lockRef(move{ref: name, old: current, new: known})
-	if err != nil {
-		return err
-	}
-	if err := lock.publish(); err != nil {
-		lock.abandon()
-		return err
-	}
-	return fmt.Errorf("%s %w", name, errRefRace)
+	kept := plumbing.ReferenceName("refs/skein/rescue/" + value.String())
+	s.opts.Logger.Warn("another program replaced a ref; what it had is kept", "ref", name, "kept", kept)
+	return s.setRef(kept, value)
 }
 
 // journalled returns the value that the journal has for a ref, zero if none.
-func (s *Storage) journalled(name plumbing.ReferenceName) (value plumbing.Hash, err error) {
+func (s *Storage) journalled(name plumbing.ReferenceName) (plumbing.Hash, error) {
 	records, err := s.journal.records()
-	for _, r := range records {
-		for _, m := range r.moves {
-			if m.ref == name {
-				value = m.new
-			}
-		}
-	}
-	return value, err
-}
-
-// repairRef writes a ref that is missing or damaged again, from the journal.
-func (s *Storage) repairRef(name plumbing.ReferenceName) (plumbing.Hash, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), recoverWait)
-	defer cancel()
-	unlock, err := s.Lock(ctx)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	defer unlock()
-	return s.repairRefLocked(name)
+	if values := valuesOf(name, records); len(values) > 0 {
+		return values[len(values)-1], nil
+	}
+	return plumbing.ZeroHash, nil
 }
 
-func (s *Storage) repairRefLocked(name plumbing.ReferenceName) (plumbing.Hash, error) {
-	if h, err := s.readRef(name); err == nil {
-		return h, nil
+// mendRef returns the journal's value of a ref that is missing or damaged, and
+// writes the ref again unless somebody holds the store's lock: the holder, who
+// may be our caller, does that when it moves the ref.
+func (s *Storage) mendRef(name plumbing.ReferenceName, cause error) (plumbing.Hash, error) {
+	unlock, locked, err := s.TryLock()
+	if err == nil && locked {
+		defer unlock()
+	}
+	current, err := s.readRef(name)
+	if err == nil && s.checkTip(name, current) == nil {
+		return current, nil
 	}
 	value, err := s.journalled(name)
-	if err != nil {
-		return value, err
+	if err != nil || value.IsZero() {
+		return plumbing.ZeroHash, errors.Join(cause, err)
 	}
-	if there, err := s.Has(value); err != nil || !there {
-		return plumbing.ZeroHash, errors.Join(err, fmt.Errorf("%s is damaged, and so is what the journal has for it; see git fsck --lost-found", name))
+	if _, _, err := s.Get(value); err != nil { // which has the journal's packs written again
+		return plumbing.ZeroHash, fmt.Errorf("%w; and what the journal has for it: %w", cause, err)
 	}
-	s.opts.Logger.Warn("a ref was missing or damaged; restored from the journal", "ref", name, "to", value)
-	return value, s.setRef(name, value)
+	if !locked || current == value {
+		return value, nil
+	}
+	return value, s.putBack(name, current, value)
 }
 
-// maxHistory bounds how far back isAncestor looks, in commits.
+// maxHistory bounds how far back order looks, in commits.
 const maxHistory = 20000
 
-// isAncestor says whether a is in the first-parent history of b.
-func (s *Storage) isAncestor(a, b plumbing.Hash) (bool, error) {
-	for range maxHistory {
-		if a == b || b.IsZero() {
-			return a == b, nil
+// order says how two commits lie to each other by first parents: negative if a
+// is before b, positive if b is before a, 0 if neither or too far. It looks
+// from both sides in step, so the cost is that of the distance.
+func (s *Storage) order(a, b plumbing.Hash) int {
+	for x, y, n := a, b, 0; n < maxHistory && !(x.IsZero() && y.IsZero()); n++ {
+		switch {
+		case y == a:
+			return -1
+		case x == b:
+			return 1
 		}
-		_, data, err := s.Get(b)
-		if err != nil {
-			return false, err
-		}
-		b = firstParent(data)
+		x, _ = s.parent(x) // one that cannot be read ends that side
+		y, _ = s.parent(y)
 	}
-	return false, nil
+	return 0
 }
 
-func firstParent(commit []byte) plumbing.Hash {
-	for line := range bytes.Lines(commit) {
+// rooted says whether a commit's history can be read to its beginning.
+func (s *Storage) rooted(commit plumbing.Hash) bool {
+	var err error
+	for n := 0; n < maxHistory && !commit.IsZero() && err == nil; n++ {
+		commit, err = s.parent(commit)
+	}
+	return err == nil
+}
+
+// parent returns a commit's first parent, zero if it has none.
+func (s *Storage) parent(commit plumbing.Hash) (plumbing.Hash, error) {
+	if commit.IsZero() {
+		return commit, nil
+	}
+	_, data, err := s.Get(commit)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	for line := range bytes.Lines(data) {
 		if id, ok := bytes.CutPrefix(line, []byte("parent ")); ok {
-			return plumbing.NewHash(string(bytes.TrimSuffix(id, []byte("\n"))))
+			return plumbing.NewHash(string(bytes.TrimSuffix(id, []byte("\n")))), nil
 		}
 		if len(line) == 1 {
 			break
 		}
 	}
-	return plumbing.ZeroHash
+	return plumbing.ZeroHash, nil
 }

@@ -3,64 +3,89 @@ package odb
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// Refs are files under refs/, or lines of packed-refs, as git keeps them. They
-// are changed under git's own locks (gitrepository-layout: <ref>.lock), which
-// every git command honours.
+// Refs are files under refs/, or lines of packed-refs, as git keeps them.
 
-const (
-	refWait    = 10 * time.Second // how long another program may hold a ref's lock
-	staleRef   = time.Minute      // a ref's lock older than this was left by a killed program
-	staleEmpty = 3 * time.Second  // an empty one: git holds it for a few system calls
-
-	announceFile = "moving" // in StateDir: the values in the locks of the last batch
-)
-
-var (
-	errBadRef  = errors.New("holds no object id")
-	errRefRace = errors.New("was moved by another program meanwhile")
-)
+var errBadRef = errors.New("holds no object id")
 
 // Ref returns the object id of a ref below refs/. It returns
-// plumbing.ErrReferenceNotFound only when the ref really is nowhere: one whose
-// file is damaged or gone, but which the journal knows, is put back first.
+// plumbing.ErrReferenceNotFound only when the ref really is nowhere: one that
+// is damaged, gone, or points at nothing, but which the journal knows, is put
+// back first.
 func (s *Storage) Ref(name plumbing.ReferenceName) (plumbing.Hash, error) {
 	h, err := s.readRef(name)
-	if err == nil || !errors.Is(err, plumbing.ErrReferenceNotFound) && !errors.Is(err, errBadRef) {
-		return h, err
+	if err == nil {
+		if err = s.checkTip(name, h); err == nil {
+			return h, nil
+		}
 	}
-	if known, jerr := s.journalled(name); jerr != nil || known.IsZero() {
-		return h, errors.Join(err, jerr)
+	if !brokenRef(err) {
+		return plumbing.ZeroHash, err
 	}
-	return s.repairRef(name)
+	return s.mendRef(name, err)
 }
+
+// brokenRef says whether a ref cannot be used as it stands.
+func brokenRef(err error) bool {
+	return errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, errBadRef) || errors.Is(err, errDangling)
+}
+
+var errDangling = errors.New("which is not in the store; restore the objects from a backup or from another clone")
+
+// checkTip looks once for every value of a ref whether it is an object.
+func (s *Storage) checkTip(name plumbing.ReferenceName, h plumbing.Hash) error {
+	if seen, ok := s.tips.Load(name); ok && seen == h {
+		return nil
+	}
+	there, err := s.Has(h)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fmt.Errorf("%s points at %s, %w", name, h, errDangling)
+	}
+	s.tips.Store(name, h)
+	return nil
+}
+
+// symbolicRefs bounds how often one ref may stand for another.
+const symbolicRefs = 5
 
 // readRef reads a ref as it stands: the loose file, else packed-refs.
 func (s *Storage) readRef(name plumbing.ReferenceName) (plumbing.Hash, error) {
-	data, err := os.ReadFile(s.refPath(name))
-	if err == nil {
-		h, ok := parseHash(strings.TrimSuffix(string(data), "\n"))
-		if !ok {
-			return h, fmt.Errorf("%s %w", s.refPath(name), errBadRef)
+	for range symbolicRefs {
+		data, err := readFile(s.refPath(name))
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) && !isDirectory(s.refPath(name)) {
+				return plumbing.ZeroHash, err
+			}
+			return s.readPackedRef(name)
 		}
-		return h, nil
+		text := strings.TrimSpace(string(data))
+		if target, ok := strings.CutPrefix(text, "ref: refs/"); ok {
+			name = plumbing.ReferenceName("refs/" + target)
+			continue
+		}
+		if h, ok := parseHash(text); ok {
+			return h, nil
+		}
+		break
 	}
-	if !errors.Is(err, fs.ErrNotExist) && !isDirectory(s.refPath(name)) {
-		return plumbing.ZeroHash, err
-	}
-	// git writes packed-refs before it removes the loose file, so a ref that
-	// was loose a moment ago is in it now.
+	return plumbing.ZeroHash, fmt.Errorf("%s %w", s.refPath(name), errBadRef)
+}
+
+// readPackedRef reads a ref that has no file of its own. git writes packed-refs
+// before it removes the file, so a ref that was loose a moment ago is in it now.
+func (s *Storage) readPackedRef(name plumbing.ReferenceName) (plumbing.Hash, error) {
 	packed, err := s.packedRefs()
 	if err != nil {
 		return plumbing.ZeroHash, err
@@ -91,7 +116,7 @@ func parseHash(s string) (plumbing.Hash, bool) {
 // left out would look deleted.
 func (s *Storage) packedRefs() (map[plumbing.ReferenceName]plumbing.Hash, error) {
 	path := filepath.Join(s.dir, "packed-refs")
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -112,127 +137,65 @@ func (s *Storage) packedRefs() (map[plumbing.ReferenceName]plumbing.Hash, error)
 		}
 		all[plumbing.ReferenceName(name)] = h
 	}
-	return all, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s %w: %w", path, errBadRef, err)
+	}
+	return all, nil
 }
 
-// refLock is a held <ref>.lock with the new value in it.
-type refLock struct {
-	s    *Storage
-	name plumbing.ReferenceName
-	path string // of the ref
-}
-
-// lockRef takes the ref's lock with the new value and checks that the ref
-// still has the old one (zero: none). The caller holds the store's lock, so
-// whoever has the ref's lock is another program, or dead.
-func (s *Storage) lockRef(m move) (*refLock, error) {
-	l := &refLock{s: s, name: m.ref, path: s.refPath(m.ref)}
-	if err := s.createRefLock(l.path, m.new); err != nil {
-		return nil, err
-	}
-	current, err := s.readRef(m.ref)
-	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		current, err = plumbing.ZeroHash, nil
-	}
-	if err == nil && current != m.old {
-		err = fmt.Errorf("%s %w", m.ref, errRefRace)
-	}
-	if err != nil {
-		l.abandon()
-		return nil, err
-	}
-	return l, nil
-}
-
-// createRefLock writes path.lock, waiting while another program holds it.
-func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
-	ctx, cancel := context.WithTimeout(context.Background(), refWait)
-	defer cancel()
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		err := writeFile(s.fs(), path+".lock", 0o600, false, []byte(value.String()+"\n"))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if err := s.mkdirs(filepath.Dir(path)); err != nil {
-				return err
-			}
-		case !errors.Is(err, fs.ErrExist):
+// looseRefs returns the refs below refs/ that have a file of their own, those
+// that are damaged left out.
+func (s *Storage) looseRefs() (map[plumbing.ReferenceName]plumbing.Hash, error) {
+	all := map[plumbing.ReferenceName]plumbing.Hash{}
+	err := s.walkRefs(func(path string) error {
+		rel, err := filepath.Rel(s.dir, path)
+		if err != nil || strings.HasSuffix(path, ".lock") {
 			return err
-		case s.removeStale(path + ".lock"):
-			continue
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s.lock is held by another program; if none is running, remove that file", path)
-		case <-time.After(wait):
+		name := plumbing.ReferenceName(filepath.ToSlash(rel))
+		value, err := s.readRef(name)
+		if brokenRef(err) {
+			return nil
 		}
-	}
-}
-
-// mkdirs makes the directories of a ref below refs/.
-func (s *Storage) mkdirs(dir string) error {
-	if _, err := os.Stat(dir); err == nil || len(dir) <= len(s.dir) {
+		all[name] = value
 		return err
-	}
-	if err := s.mkdirs(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	return mkdir(s.fs(), dir)
+	})
+	return all, err
 }
 
-// removeStale removes a ref's lock whose holder is dead, and says whether it
-// did. A lock with the value that the last writer of this store announced is
-// one, since the caller holds the store's lock. An empty one is git's for the
-// moment in which it packs the ref, or that of a writer killed between making
-// and writing it.
-func (s *Storage) removeStale(lock string) bool {
-	info, err := os.Lstat(lock)
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	age := time.Since(info.ModTime())
-	ours := info.Size() > 0 && s.announced(lock)
-	if !ours && age < staleRef && (info.Size() > 0 || age < staleEmpty) {
-		return false
-	}
-	s.opts.Logger.Warn("removing a ref lock left by a killed process", "lock", lock)
-	return s.fs().Remove(lock) == nil
+// walkRefs visits every file below refs/.
+func (s *Storage) walkRefs(visit func(path string) error) error {
+	return filepath.WalkDir(filepath.Join(s.dir, "refs"), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed while walking
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return visit(path)
+	})
 }
 
-// announce notes the values that the refs' locks are about to hold, so that
-// the next writer knows them for ours if this process is killed.
-func (s *Storage) announce(moves []move) error {
-	note := make([]byte, 0, 41*len(moves))
-	for _, m := range moves {
-		note = append(append(note, m.new.String()...), '\n')
-	}
-	return s.journal.announce(note)
-}
-
-func (s *Storage) announced(lock string) bool {
-	value, err := os.ReadFile(lock)
-	if err != nil {
-		return false
-	}
-	note, err := os.ReadFile(filepath.Join(s.StateDir(), announceFile))
-	return err == nil && bytes.Contains(note, value)
-}
-
-// publish moves the ref. After it the new value is what everybody reads.
-func (l *refLock) publish() error { return l.s.fs().Rename(l.path+".lock", l.path) }
-
-// abandon lets go of the lock; the ref keeps its value.
-func (l *refLock) abandon() { _ = l.s.fs().Remove(l.path + ".lock") }
-
-// syncRef makes a ref's value durable, wherever it is kept.
+// syncRef makes a ref's value durable, wherever it is kept, and the names of
+// the directories that lead to it.
 func (s *Storage) syncRef(name plumbing.ReferenceName) error {
-	err := s.fs().SyncFile(s.refPath(name))
+	path := s.refPath(name)
+	err := s.fs().SyncFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.fs().SyncFile(filepath.Join(s.dir, "packed-refs")); err == nil {
+		if err = s.fs().SyncFile(filepath.Join(s.dir, "packed-refs")); errors.Is(err, fs.ErrNotExist) {
+			return nil // it is nowhere: there is nothing to keep
+		}
+		if err == nil {
 			err = s.fs().SyncDir(s.dir)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return s.fs().SyncDir(filepath.Dir(s.refPath(name)))
+	for dir := filepath.Dir(path); len(dir) > len(s.dir); dir = filepath.Dir(dir) {
+		if err := s.fs().SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }

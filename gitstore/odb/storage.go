@@ -3,9 +3,7 @@ package odb
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -55,40 +53,43 @@ type Storage struct {
 	lock    storeLock
 	journal journal
 
+	tips sync.Map // ref → its value, once that is known to be an object
+
 	maintaining sync.Mutex
-	repair      sync.Once
+	healing     sync.Mutex
+	checked     map[string][2]stamp // packs whose index heal has looked at
 }
 
 var _ storage.Storer = (*Storage)(nil)
 
 // Open opens the git directory dir. After a power loss it first replays the
 // journal, which takes the store's lock. It fails if dir is no git directory,
-// or one of a kind that this package cannot keep (SHA-256, worktrees of its
-// own configuration).
+// or one of a kind that this package cannot keep (SHA-256, objects borrowed
+// from another repository).
 func Open(dir string, o Options) (*Storage, error) {
 	o = o.withDefaults()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Storage{dir: dir, opts: o}
+	s := &Storage{dir: dir, opts: o, checked: map[string][2]stamp{}}
 	files := filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault())
 	s.ConfigStorage, s.IndexStorage = files.ConfigStorage, files.IndexStorage
 	s.ShallowStorage, s.ModuleStorage = files.ShallowStorage, files.ModuleStorage
-	if err := s.checkConfig(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	s.packs.init(s.packDir(), o.Logger)
 	s.lock.init(filepath.Join(s.StateDir(), "lock"))
 	s.journal.init(filepath.Join(s.StateDir(), "journal"), o)
 	if err := s.recoverIfNeeded(); err != nil {
-		return nil, fmt.Errorf("replay the journal of %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("replay the journal of %s: %w", dir, err), s.Close())
 	}
 	return s, nil
 }
 
-// Close makes what was written durable without the journal and lets go of
-// files and mappings. The Storage must not be used afterwards.
+// Close lets go of files and mappings; what was committed is durable already.
+// The Storage must not be used afterwards.
 func (s *Storage) Close() error {
 	return errors.Join(s.journal.close(), s.packs.close())
 }
@@ -102,85 +103,89 @@ func (s *Storage) StateDir() string { return filepath.Join(s.dir, "skein") }
 
 func (s *Storage) packDir() string { return filepath.Join(s.dir, "objects", "pack") }
 
-func (s *Storage) fs() FS { return s.opts.FS }
+func (s *Storage) packPath(name string) string { return filepath.Join(s.packDir(), name) }
 
-// checkConfig refuses repositories whose objects or refs this package would
-// misread.
-func (s *Storage) checkConfig() error {
-	path := filepath.Join(s.dir, "config")
-	cfg, err := s.Config()
-	if err != nil {
-		return fmt.Errorf("%s cannot be read (%w); restore it, or remove it and skein writes a new one", path, err)
-	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return writeConfig(s.fs(), s.dir)
-	}
-	version := cfg.Raw.Section("core").Option("repositoryformatversion")
-	if version != "" && version != "0" {
-		return fmt.Errorf("%s asks for repository format %s; skein keeps format 0", path, version)
-	}
-	if format := cfg.Raw.Section("extensions").Option("objectformat"); format != "" && format != "sha1" {
-		return fmt.Errorf("%s asks for %s objects; skein keeps sha1", path, format)
-	}
-	return nil
-}
+func (s *Storage) fs() FS { return s.opts.FS }
 
 // Get returns an object's type and bytes after checking that they hash to h.
 // It returns plumbing.ErrObjectNotFound if there is none, and a *DamagedError
 // if every copy is damaged. The bytes must not be modified.
 func (s *Storage) Get(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
+	t, data, err := s.find(h)
+	var damaged *DamagedError
+	if (errors.As(err, &damaged) || errors.Is(err, plumbing.ErrObjectNotFound)) && s.heal(h) {
+		t, data, err = s.find(h)
+	}
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		if suspect := s.packs.suspect(h); suspect != nil {
+			err = suspect
+		}
+	}
+	return t, data, err
+}
+
+// calm bounds how often find looks at a directory that does not stop changing.
+const calm = 100
+
+// find looks for an object until it is found, or the pack directory has stood
+// still for two looks: while others merge packs, one listing may miss the old
+// packs, which are gone already, and the new one, which was made behind it.
+func (s *Storage) find(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
+	t, data, err := s.look(h)
+	for looks := 1; err != nil && looks < calm; looks++ {
+		changed, rerr := s.packs.rescan()
+		if rerr != nil {
+			return plumbing.InvalidObject, nil, rerr
+		}
+		if t, data, err = s.look(h); !changed && looks > 1 {
+			break
+		}
+	}
+	return t, data, err
+}
+
+// look reads an object from what is known. A damaged copy is reported only if
+// there is no other.
+func (s *Storage) look(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 	t, data, err := s.packs.get(h)
 	if err == nil {
 		return t, data, nil
 	}
-	damaged := err
-	if t, data, err = s.readLoose(h); err == nil {
-		return t, data, nil
+	t, data, lerr := s.readLoose(h)
+	if lerr == nil || errors.Is(err, plumbing.ErrObjectNotFound) {
+		return t, data, lerr
 	}
-	if !errors.Is(err, plumbing.ErrObjectNotFound) {
-		damaged = err
-	}
-	if err := s.packs.rescan(); err != nil {
-		return plumbing.InvalidObject, nil, err
-	}
-	if t, data, err = s.packs.get(h); err == nil {
-		return t, data, nil
-	}
-	if s.repairOnce(); errors.Is(err, plumbing.ErrObjectNotFound) {
-		if t, data, err = s.packs.get(h); err == nil {
-			return t, data, nil
-		}
-	}
-	if errors.Is(damaged, plumbing.ErrObjectNotFound) {
-		damaged = err
-	}
-	return plumbing.InvalidObject, nil, damaged
+	return plumbing.InvalidObject, nil, err
 }
 
-// repairOnce looks, at the first object that is nowhere, whether an index is
-// damaged and hides it.
-func (s *Storage) repairOnce() {
-	s.repair.Do(func() {
-		repaired, err := s.repairIndexes()
-		if err != nil {
-			s.opts.Logger.Error("the packs' indexes cannot be checked", "error", err)
-		}
-		if repaired {
-			_ = s.packs.close()
-			_ = s.packs.rescan()
-		}
-	})
-}
-
-// Has says whether the object is there, without reading it.
+// Has says whether the object is there, without reading it. Where an index is
+// damaged it may return a *DamagedError instead.
 func (s *Storage) Has(h plumbing.Hash) (bool, error) {
-	if s.packs.has(h) || s.hasLoose(h) {
+	there, err := s.seek(h)
+	for looks := 1; !there && looks < calm; looks++ {
+		changed, rerr := s.packs.rescan()
+		if rerr != nil {
+			return false, rerr
+		}
+		if there, err = s.seek(h); !changed && looks > 1 {
+			break
+		}
+	}
+	if there {
 		return true, nil
 	}
-	if err := s.packs.rescan(); err != nil {
-		return false, err
+	if err == nil {
+		err = s.packs.suspect(h)
 	}
-	return s.packs.has(h) || s.hasLoose(h), nil
+	return false, err
+}
+
+func (s *Storage) seek(h plumbing.Hash) (bool, error) {
+	there, err := s.packs.has(h)
+	if there || s.hasLoose(h) {
+		return true, nil
+	}
+	return false, err
 }
 
 // DamagedError says that an object is there and cannot be believed.

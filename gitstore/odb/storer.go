@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
+	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage"
@@ -62,6 +63,21 @@ func (s *Storage) HasEncodedObject(h plumbing.Hash) error {
 	return err
 }
 
+// SetConfig replaces the configuration file as a whole, durably.
+func (s *Storage) SetConfig(c *config.Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	text, err := c.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(s.fs(), filepath.Join(s.dir, "config"), 0o600, true, text); err != nil {
+		return err
+	}
+	return s.fs().SyncDir(s.dir)
+}
+
 // EncodedObjectSize returns an object's size in bytes.
 func (s *Storage) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	_, data, err := s.Get(h)
@@ -85,12 +101,18 @@ func (s *Storage) AddAlternate(string) error {
 
 // Objects returns the ids of all objects, each once.
 func (s *Storage) Objects() ([]plumbing.Hash, error) {
-	if err := s.packs.rescan(); err != nil {
-		return nil, err
-	}
 	seen := map[plumbing.Hash]bool{}
-	for _, h := range s.packs.hashes() {
-		seen[h] = true
+	for looks := 0; looks < calm; looks++ { // as find does
+		changed, err := s.packs.rescan()
+		if err == nil {
+			err = s.packs.hashes(seen)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !changed && looks > 0 {
+			break
+		}
 	}
 	loose, err := filepath.Glob(filepath.Join(s.dir, "objects", "[0-9a-f][0-9a-f]", "*"))
 	if err != nil {
@@ -108,16 +130,17 @@ func (s *Storage) Objects() ([]plumbing.Hash, error) {
 	return all, nil
 }
 
-func (s *packSet) hashes() []plumbing.Hash {
+// hashes adds the ids in all packs to seen.
+func (s *packSet) hashes(seen map[plumbing.Hash]bool) (err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var all []plumbing.Hash
+	defer recoverFault(debug.SetPanicOnFault(true), &err)
 	for _, p := range s.packs {
 		for i := range p.count {
-			all = append(all, p.hash(i))
+			seen[p.hash(i)] = true
 		}
 	}
-	return all
+	return nil
 }
 
 type objectIter struct {
@@ -144,16 +167,20 @@ func (it *objectIter) ForEach(f func(plumbing.EncodedObject) error) error {
 
 func (it *objectIter) Close() { it.hashes = nil }
 
-// Reference returns a ref, HEAD included, as it is stored.
+// Reference returns a ref, HEAD included. Symbolic ones below refs/ are
+// followed.
 func (s *Storage) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
 	if strings.HasPrefix(name.String(), "refs/") {
 		h, err := s.Ref(name)
 		if errors.Is(err, plumbing.ErrReferenceNotFound) {
 			return nil, plumbing.ErrReferenceNotFound // go-git compares with ==
 		}
-		return plumbing.NewHashReference(name, h), err
+		if err != nil {
+			return nil, err
+		}
+		return plumbing.NewHashReference(name, h), nil
 	}
-	data, err := os.ReadFile(s.refPath(name))
+	data, err := readFile(s.refPath(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, plumbing.ErrReferenceNotFound
 	}
@@ -163,7 +190,7 @@ func (s *Storage) Reference(name plumbing.ReferenceName) (*plumbing.Reference, e
 	return plumbing.NewReferenceFromStrings(name.String(), strings.TrimSpace(string(data))), nil
 }
 
-// SetReference sets a ref whatever it holds.
+// SetReference sets a ref below refs/ durably, whatever it holds.
 func (s *Storage) SetReference(r *plumbing.Reference) error {
 	return s.CheckAndSetReference(r, nil)
 }
@@ -179,7 +206,22 @@ func (s *Storage) CheckAndSetReference(r, old *plumbing.Reference) error {
 		return err
 	}
 	defer unlock()
+	for range setTries {
+		if err = s.setReference(r, old); !IsRace(err) {
+			return err
+		}
+	}
+	return storage.ErrReferenceHasChanged
+}
+
+// setTries is how often a ref is set anew when git moves it at the same time.
+const setTries = 5
+
+func (s *Storage) setReference(r, old *plumbing.Reference) error {
 	current, err := s.readRef(r.Name())
+	if errors.Is(err, errBadRef) {
+		current, err = s.Ref(r.Name())
+	}
 	if err != nil && !errors.Is(err, plumbing.ErrReferenceNotFound) {
 		return err
 	}
@@ -188,21 +230,16 @@ func (s *Storage) CheckAndSetReference(r, old *plumbing.Reference) error {
 	}
 	b := s.NewBatch()
 	b.Move(r.Name(), current, r.Hash())
-	if err := b.Commit(); IsRace(err) {
-		return storage.ErrReferenceHasChanged
-	} else if err != nil {
-		return err
-	}
-	return nil
+	return b.Commit()
 }
 
 // IterReferences returns all refs below refs/, and HEAD.
 func (s *Storage) IterReferences() (storer.ReferenceIter, error) {
-	all, err := s.packedRefs()
+	loose, err := s.looseRefs()
 	if err != nil {
 		return nil, err
 	}
-	loose, err := s.looseRefs()
+	packed, err := s.packedRefs() // after the loose ones: git moves refs from there to here
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +250,7 @@ func (s *Storage) IterReferences() (storer.ReferenceIter, error) {
 	for name, h := range loose {
 		refs = append(refs, plumbing.NewHashReference(name, h))
 	}
-	for name, h := range all {
+	for name, h := range packed {
 		if _, ok := loose[name]; !ok {
 			refs = append(refs, plumbing.NewHashReference(name, h))
 		}

@@ -2,7 +2,17 @@
 
 package odb
 
-import "os"
+import (
+	"io/fs"
+	"os"
+)
+
+// packMode is that of git's own packs and objects: nobody changes them.
+const packMode fs.FileMode = 0o444
+
+func readFile(name string) ([]byte, error) { return os.ReadFile(name) }
+func rename(from, to string) error         { return os.Rename(from, to) }
+func remove(name string) error             { return os.Remove(name) }
 
 // syncDir makes a directory's entries durable.
 func syncDir(name string) error { return syncFile(name) }

@@ -1,0 +1,159 @@
+package odb
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// batchWrite is the files of a batch on their way.
+type batchWrite struct {
+	s     *Storage
+	moves []move
+
+	base        string // path of the pack without its ending; "": no objects
+	data, index []byte
+	temp        string   // the index before its rename
+	created     []string // files of the pack that were not there before
+	locks       []*refLock
+	moved       bool // one ref at least has its new value
+}
+
+// keepNote marks our own small packs: git leaves packs with a .keep file
+// alone, so a repack that runs beside us cannot drop objects whose ref has not
+// moved yet. Merging writes packs without it.
+const keepNote = "skein\n"
+
+// run takes the batch from memory to where everybody sees it.
+func (w *batchWrite) run() error {
+	if err := w.prepare(); err != nil {
+		w.abandon()
+		return err
+	}
+	var record []byte
+	if !w.s.opts.NoSync {
+		var err error
+		if record, err = w.s.journal.append(w.moves, w.data); err != nil {
+			err = w.s.takeBack(err)
+			w.abandon()
+			return err
+		}
+	}
+	if err := w.publish(); err != nil {
+		return w.failed(err)
+	}
+	if record != nil {
+		w.s.journal.step(w.moves, recordSum(record), int64(len(record)))
+	}
+	if w.base != "" {
+		w.s.packs.add(newPack(w.base, w.data, w.index))
+	}
+	w.s.retract()
+	return nil
+}
+
+// failed undoes a batch whose renames failed. Once one of several refs has
+// moved there is no way back: the journal's record stays, and the next writer
+// moves the others.
+func (w *batchWrite) failed(cause error) error {
+	if w.moved {
+		w.abandon()
+		return &UnknownOutcomeError{cause}
+	}
+	err := w.s.takeBack(cause)
+	w.abandon()
+	return err
+}
+
+// prepare does everything that can fail for want of space or rights.
+func (w *batchWrite) prepare() error {
+	if err := w.writePack(); err != nil {
+		return err
+	}
+	if err := w.s.announce(w.moves); err != nil {
+		return err
+	}
+	for _, m := range w.moves {
+		lock, err := w.s.lockRef(m)
+		if err != nil {
+			return err
+		}
+		w.locks = append(w.locks, lock)
+	}
+	return nil
+}
+
+// writePack writes pack and index, the index under a temporary name: without
+// it nobody finds the pack.
+func (w *batchWrite) writePack() error {
+	if w.base == "" {
+		return nil
+	}
+	if err := w.create(w.base+".keep", 0o600, []byte(keepNote)); err != nil {
+		return err
+	}
+	if err := w.create(w.base+".pack", packMode, w.data); err != nil {
+		return err
+	}
+	w.temp = tempName(w.base + ".idx")
+	return writeFile(w.s.fs(), w.temp, packMode, false, w.index)
+}
+
+// create writes a file that may be there already, from a batch of the same
+// objects: one that was cut short, or one that counts and must survive us.
+func (w *batchWrite) create(name string, perm fs.FileMode, data []byte) error {
+	err := writeFile(w.s.fs(), name, perm, false, data)
+	if err == nil {
+		w.created = append(w.created, name)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if there, err := os.ReadFile(name); err == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return writeAtomic(w.s.fs(), name, perm, false, data)
+}
+
+// publish lets everybody see the batch: first the objects, then the refs.
+func (w *batchWrite) publish() error {
+	if w.base != "" {
+		if err := w.s.fs().Rename(w.temp, w.base+".idx"); err != nil {
+			return err
+		}
+		w.temp = ""
+	}
+	for len(w.locks) > 0 {
+		if err := w.locks[0].publish(); err != nil {
+			return err
+		}
+		w.locks = w.locks[1:]
+		w.moved = true
+	}
+	return nil
+}
+
+// abandon removes what was written, unless a ref needs it. What cannot be
+// removed is garbage that Maintain clears.
+func (w *batchWrite) abandon() {
+	var err error
+	for _, lock := range w.locks {
+		err = errors.Join(err, lock.abandon())
+	}
+	if err == nil {
+		w.s.retract()
+	}
+	if w.temp != "" {
+		_ = w.s.fs().Remove(w.temp)
+	}
+	if w.moved {
+		return
+	}
+	if slices.Contains(w.created, w.base+".pack") {
+		_ = w.s.removePack(w.base)
+	} else if len(w.created) > 0 {
+		_ = w.s.fs().Remove(w.base + ".keep")
+	}
+}

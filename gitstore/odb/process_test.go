@@ -1,0 +1,5 @@
+package odb
+
+const jobVariable = "ODB_TEST_JOB"
+
+func runJob(string) int { return 0 }

@@ -1,0 +1,205 @@
+package odb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Refs are changed under git's own locks (gitrepository-layout: <ref>.lock),
+// which every git command honours.
+
+const (
+	refWait    = 10 * time.Second // how long another program may hold a ref's lock
+	staleRef   = time.Minute      // a ref's lock older than this was left by a killed program
+	staleEmpty = 3 * time.Second  // an empty one: git holds it for a few system calls
+	staleOurs  = 100 * time.Millisecond
+
+	announceFile = "moving" // in StateDir: what the locks of the last batch hold
+	announced    = "moving\n"
+	retracted    = "moved \n"
+)
+
+var errRefRace = errors.New("was moved by another program meanwhile")
+
+// refLock is a held <ref>.lock with the new value in it.
+type refLock struct {
+	s    *Storage
+	move move
+	path string // of the ref
+}
+
+// lockRef takes the ref's lock with the new value and checks that the ref
+// still has the old one (zero: none). The caller holds the store's lock, so
+// whoever has the ref's lock is another program, or dead.
+func (s *Storage) lockRef(m move) (*refLock, error) {
+	l := &refLock{s: s, move: m, path: s.refPath(m.ref)}
+	if err := s.createRefLock(l.path, m.new); err != nil {
+		return nil, err
+	}
+	current, err := s.refOrTip(m.ref)
+	if err == nil && current != m.old {
+		err = fmt.Errorf("%s %w", m.ref, errRefRace)
+	}
+	if err == nil && isDirectory(l.path) {
+		err = s.fs().Remove(l.path) // empty: git leaves it where longer names were
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.abandon())
+	}
+	return l, nil
+}
+
+// refOrTip returns a ref's value, that of the journal if it is damaged or
+// gone, and zero if it is nowhere.
+func (s *Storage) refOrTip(name plumbing.ReferenceName) (plumbing.Hash, error) {
+	current, err := s.readRef(name)
+	tip := s.journal.tips[name]
+	if errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, errBadRef) && !tip.IsZero() {
+		return tip, nil
+	}
+	return current, err
+}
+
+// createRefLock writes path.lock, waiting while another program holds it.
+func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
+	ctx, cancel := context.WithTimeout(context.Background(), refWait)
+	defer cancel()
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		err := writeFile(s.fs(), path+".lock", 0o600, false, []byte(value.String()+"\n"))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if err := s.mkdirs(filepath.Dir(path)); err != nil {
+				return err
+			}
+		case !errors.Is(err, fs.ErrExist):
+			return err
+		case s.removeStale(path + ".lock"):
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s.lock is held by another program; if none is running, remove that file", path)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// mkdirs makes the directories of a ref below refs/.
+func (s *Storage) mkdirs(dir string) error {
+	if _, err := os.Stat(dir); err == nil || len(dir) <= len(s.dir) {
+		return err
+	}
+	if err := s.mkdirs(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	return mkdir(s.fs(), dir)
+}
+
+// removeStale removes a ref's lock whose holder is dead, and says whether it
+// did. The caller holds the store's lock, so what the last writer announced
+// and did not retract is left over. An empty lock is git's for the moment in
+// which it packs the ref, or that of a writer killed before it wrote it.
+func (s *Storage) removeStale(lock string) bool {
+	info, err := os.Lstat(lock)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	age, limit := time.Since(info.ModTime()), staleRef
+	switch ours := s.leftOver(lock); {
+	case ours && info.Size() > 0:
+		limit = 0
+	case ours:
+		limit = staleOurs
+	case info.Size() == 0:
+		limit = staleEmpty
+	}
+	if age < limit {
+		return false
+	}
+	s.opts.Logger.Warn("removing a ref lock left by a killed process", "lock", lock)
+	return s.fs().Remove(lock) == nil
+}
+
+// clearLocks removes the refs' locks that were there when the machine went
+// down: those that are older than a restart can be quick.
+func (s *Storage) clearLocks() error {
+	return s.walkRefs(func(path string) error {
+		info, err := os.Lstat(path)
+		if err != nil || !strings.HasSuffix(path, ".lock") || time.Since(info.ModTime()).Abs() < staleEmpty {
+			return nil
+		}
+		s.opts.Logger.Warn("removing a ref lock left when the machine went down", "lock", path)
+		return s.fs().Remove(path)
+	})
+}
+
+// announce notes the values that the refs' locks are about to hold, so that
+// the next writer knows them for ours if this process is killed.
+func (s *Storage) announce(moves []move) error {
+	note := []byte(announced)
+	for _, m := range moves {
+		note = append(note, m.ref.String()+".lock\n"+m.new.String()+"\n"...)
+	}
+	return s.journal.announce(append(note, '\n'))
+}
+
+// retract says that no lock is left. Without it the next lock of another
+// program might be taken for ours.
+func (s *Storage) retract() { _ = s.journal.announce([]byte(retracted)) }
+
+// leftOver says whether a lock was announced and not retracted.
+func (s *Storage) leftOver(lock string) bool {
+	value, err := os.ReadFile(lock)
+	if err != nil {
+		return false
+	}
+	note, err := os.ReadFile(filepath.Join(s.StateDir(), announceFile))
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(s.dir, lock)
+	note, _, _ = bytes.Cut(note, []byte("\n\n")) // older and longer ones may lie behind
+	line := "\n" + filepath.ToSlash(rel) + "\n" + string(value)
+	return err == nil && bytes.HasPrefix(note, []byte(announced)) && bytes.Contains(append(note, '\n'), []byte(line))
+}
+
+// publish moves the ref. After it the new value is what everybody reads. A
+// network file system may report the failure of a rename that it has done.
+func (l *refLock) publish() error {
+	err := l.s.fs().Rename(l.path+".lock", l.path)
+	if err != nil {
+		if now, rerr := l.s.readRef(l.move.ref); rerr == nil && now == l.move.new {
+			return nil
+		}
+	}
+	return err
+}
+
+// abandon lets go of the lock; the ref keeps its value.
+func (l *refLock) abandon() error { return l.s.fs().Remove(l.path + ".lock") }
+
+// setRef writes a ref whatever it holds, durably. The caller holds the store's
+// lock.
+func (s *Storage) setRef(name plumbing.ReferenceName, value plumbing.Hash) error {
+	if err := s.announce([]move{{ref: name, new: value}}); err != nil {
+		return err
+	}
+	l := &refLock{s: s, move: move{ref: name, new: value}, path: s.refPath(name)}
+	if err := s.createRefLock(l.path, value); err != nil {
+		return err
+	}
+	if err := l.publish(); err != nil {
+		return errors.Join(err, l.abandon())
+	}
+	s.retract()
+	return s.syncRef(name)
+}
