@@ -71,8 +71,11 @@ func (m *summer) fold(ref event.ThreadRef, places []subtree) (*folded, error) {
 	if f.events, err = m.events(sum.events, &f.skipped); err != nil {
 		return nil, err
 	}
+	n := len(f.events)
+	f.events = slices.DeleteFunc(f.events, func(e *event.Event) bool { return e.Kind != event.KindThread })
+	f.skipped += n - len(f.events)
 	slices.SortFunc(f.events, func(a, b *event.Event) int { return a.ID.Compare(b.ID) })
-	edges, err := m.events(sum.edges(), &f.skipped)
+	edges, err := m.events(sum.edges(), new(int)) // whoever reads the messages counts those
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ type branch struct {
 func (v *verifier) list(ctx context.Context, b *branch) error {
 	h, err := v.s.db.Ref(b.ref)
 	if err != nil {
-		v.problem("%v", v.s.explainMissingRef(b.ref, err))
+		v.problem("branch %s cannot be read: %v; restore the repository from a backup, or from another clone", b.ref.Short(), err)
 		return nil
 	}
 	for !h.IsZero() {

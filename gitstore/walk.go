@@ -116,8 +116,14 @@ func parseFile(f leaf, data []byte) (*event.Event, error) {
 	if err != nil {
 		return nil, &brokenError{err}
 	}
-	if want := event.FileName(e); want != f.name && f.name != "" {
+	if f.name == "" {
+		return e, nil
+	}
+	if want := event.FileName(e); want != f.name {
 		return nil, &brokenError{fmt.Errorf("it holds the event of a file named %s", want)}
+	}
+	if want := event.Month(e.At); want != monthDir(f.dir) {
+		return nil, &brokenError{fmt.Errorf("it does not lie in a directory %s", want)}
 	}
 	return e, nil
 }
@@ -306,6 +312,18 @@ func cutAgent(path string) (name, rest string, ok bool) {
 	}
 	name, rest = cutFanOut(rest)
 	return name, rest, rest != "" && name[0] != '_'
+}
+
+// monthDir returns the name of the directory in a path where that of a month
+// belongs.
+func monthDir(path string) string {
+	top, rest, _ := strings.Cut(path, "/")
+	_, rest = cutFanOut(rest)
+	if top == projectsDir {
+		_, rest = cutFanOut(rest)
+	}
+	month, _, _ := strings.Cut(rest, "/")
+	return month
 }
 
 // cutFanOut returns the first name of a path that is not of a fan-out
