@@ -134,9 +134,17 @@ func (s *Store) lead(ctx context.Context) error {
 
 // commitWaiting commits everything that waits in this process and in the
 // queue. It tells whether it committed anything.
+//
+// A process whose events another leader has taken only looks whether they are
+// there. It leaves the queue alone, so that it lets go of the lock at once and
+// the requests gather into a large group for the next who has to lead anyway.
 func (s *Store) commitWaiting() (moved bool) {
 	own := s.queue.take()
-	all := append(own, s.readQueue(own)...)
+	s.queue.reclaim(own)
+	all := own
+	if slices.ContainsFunc(own, func(r *request) bool { return !r.spooled }) {
+		all = append(own, s.readQueue(own)...)
+	}
 	slices.SortStableFunc(all, func(a, b *request) int { return a.event.ID.Compare(b.event.ID) })
 	for len(all) > 0 {
 		n, err := s.commitGroup(all)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"skein/gitstore/event"
+	"skein/gitstore/odb"
 )
 
 // queue holds the events that wait for whoever leads. In this process that is
@@ -32,6 +33,7 @@ import (
 // commits its event itself unless the event is there.
 type queue struct {
 	dir     string
+	fs      odb.FS
 	log     *slog.Logger
 	leading chan struct{} // holds a token while a goroutine of this process leads
 
@@ -49,9 +51,9 @@ const (
 	withdrawWait = time.Second // how long a cancelled call waits to learn what became of its event
 )
 
-func (q *queue) init(stateDir string, log *slog.Logger) {
+func (q *queue) init(stateDir string, o Options) {
 	q.dir = filepath.Join(stateDir, "queue")
-	q.log = log
+	q.fs, q.log = o.FS, o.Logger
 	q.leading = make(chan struct{}, 1)
 }
 
@@ -91,23 +93,44 @@ func (q *queue) spool() {
 	}
 }
 
+// reclaim takes back copies that no leader has taken, so that their ids may
+// still change. The caller holds the lock.
+func (q *queue) reclaim(own []*request) {
+	for _, r := range own {
+		if r.spooled && q.fs.Remove(q.path(r.event.ID, queueRequest)) == nil {
+			r.spooled = false
+		}
+	}
+}
+
 // write puts a request into the directory under its name when it is whole.
 func (q *queue) write(r *request) error {
 	temp := q.path(r.event.ID, queueTemp)
-	data := encodeRequest(r)
-	err := os.WriteFile(temp, data, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.Mkdir(q.dir, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
-			err = os.WriteFile(temp, data, 0o600)
-		}
+	f, err := q.create(temp)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Rename(temp, q.path(r.event.ID, queueRequest))
+	_, err = f.Write(encodeRequest(r))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = q.fs.Rename(temp, q.path(r.event.ID, queueRequest))
 	}
 	if err != nil {
-		_ = os.Remove(temp)
+		_ = q.fs.Remove(temp)
 	}
 	return err
+}
+
+// create makes a file, and the directory the first time.
+func (q *queue) create(name string) (odb.File, error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := q.fs.OpenFile(name, flags, 0o600)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := q.fs.Mkdir(q.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return q.fs.OpenFile(name, flags, 0o600)
 }
 
 // settle reports a request's outcome and clears its copy. After a failure the
@@ -123,14 +146,13 @@ func (q *queue) settle(r *request, err error) {
 	case foreign && err == nil:
 		q.remove(r.claimed)
 	case !foreign && r.spooled:
-		q.remove(q.path(r.event.ID, queueRequest))
 		q.remove(q.path(r.event.ID, queueTaken))
 	}
 	r.finish(err)
 }
 
 func (q *queue) remove(name string) {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := q.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		q.log.Warn("a request that is done could not be removed", "file", name, "err", err)
 	}
 }
@@ -138,7 +160,7 @@ func (q *queue) remove(name string) {
 // refuse puts a request aside.
 func (q *queue) refuse(id, name string, reason error) {
 	q.log.Warn("a request in the queue was refused", "file", name, "err", reason)
-	if err := os.Rename(name, filepath.Join(q.dir, id+queueBad)); err != nil {
+	if err := q.fs.Rename(name, filepath.Join(q.dir, id+queueBad)); err != nil {
 		q.remove(name)
 	}
 }
@@ -180,7 +202,7 @@ func (s *Store) readRequest(file os.DirEntry, own []*request) *request {
 	}
 	claimed := filepath.Join(q.dir, base+queueTaken)
 	if state == queueRequest {
-		if err := os.Rename(name, claimed); err != nil {
+		if err := q.fs.Rename(name, claimed); err != nil {
 			return nil // withdrawn
 		}
 	}
@@ -228,7 +250,7 @@ func (s *Store) withdraw(r *request, cause error) error {
 		<-r.done // a leader has it
 		return r.err
 	}
-	if !r.spooled || os.Remove(s.queue.path(r.event.ID, queueRequest)) == nil {
+	if !r.spooled || s.queue.fs.Remove(s.queue.path(r.event.ID, queueRequest)) == nil {
 		return cause
 	}
 	return s.findOut(r, cause)

@@ -32,15 +32,11 @@ func encodeRequest(r *request) []byte {
 // stranger: it is committed without asking its owner again.
 func decodeRequest(data []byte) (*request, error) {
 	line, file, _ := bytes.Cut(data, []byte("\n"))
-	var branch, at, author string
-	var size int
-	var sum uint32
-	if _, err := fmt.Sscanf(string(line), requestMagic+" %s %s %s %d %x", &branch, &at, &author, &size, &sum); err != nil {
+	words := strings.Split(strings.TrimPrefix(string(line), requestMagic+" "), " ")
+	if len(words) != 5 {
 		return nil, errors.New("its first line is no request of this version")
 	}
-	if size != len(file) || sum != crc32.ChecksumIEEE(file) {
-		return nil, errors.New("it is cut short or damaged")
-	}
+	branch, at := words[0], words[1]
 	e, err := event.Parse(file)
 	if err != nil {
 		return nil, err
@@ -49,10 +45,14 @@ func decodeRequest(data []byte) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.From != author || !h.takes(e) {
+	if !h.takes(e) {
 		return nil, fmt.Errorf("%s is no place for a %q event of %s", at, e.Kind, e.From)
 	}
-	return &request{home: h, event: e, file: file, spooled: true}, nil
+	r := &request{home: h, event: e, file: file, spooled: true}
+	if !bytes.Equal(encodeRequest(r), data) {
+		return nil, errors.New("it is cut short or damaged")
+	}
+	return r, nil
 }
 
 func (h home) String() string {

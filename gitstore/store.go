@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.clock = event.NewClock(o.Now)
 	s.upkeep = make(chan struct{}, 1)
 	s.joins.turn = make(chan struct{}, 1)
-	s.queue.init(db.StateDir(), o.Logger)
+	s.queue.init(db.StateDir(), o)
 	if err := s.checkBranches(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
