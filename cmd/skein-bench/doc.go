@@ -18,10 +18,16 @@
 // transaction, a table of messages with a primary key and two indexes), the
 // git binary, and a Go program that does nothing.
 //
-// What has to reach the disk depends on whether the file system keeps a
-// journal: there a flush also waits for the journal. So those figures are
-// taken in -dir and, as root where loop devices work, on a fresh ext4 with a
-// journal that is mounted for the run.
+// Most file systems keep a journal, and flushing waits for it. An ext4 without
+// one, as virtual machines have it, flushes faster; but it makes new files
+// slowly for minutes after old ones were deleted, by whichever process
+// (recently_deleted in the kernel's fs/ext4/ialloc.c), so that figures from it
+// say little. Where -dir is such a file system, the figures are taken on a
+// fresh ext4 with a journal that is mounted for the run; that takes root and
+// loop devices. The durable post is measured on both.
+//
+// It runs on any Unix; what only Linux tells (memory, bytes written) is measured
+// there only.
 //
 // # The stores
 //

@@ -20,9 +20,7 @@ func (b *bench) header(ctx context.Context) string {
 	line := func(what, value string) { fmt.Fprintf(&t, "- %s: %s\n", what, value) }
 	line("measured", time.Now().UTC().Format(time.DateOnly))
 	line("machine", fmt.Sprintf("%d × %s, %s/%s", runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH))
-	for _, p := range b.places {
-		line("file system", p.fs.String())
-	}
+	line("file system", filesystemOf(b.home).String()+", where a row names no other")
 	if b.lack != "" {
 		line("file system", b.lack)
 	}

@@ -33,7 +33,7 @@ func durablePosts(ctx context.Context, b *bench) ([]row, error) {
 
 // unsyncedPosts leaves flushing to the operating system, on both sides.
 func unsyncedPosts(ctx context.Context, b *bench) ([]row, error) {
-	skein, base, err := b.againstSQLite(ctx, b.work, b.large, "NORMAL")
+	skein, base, err := b.againstSQLite(ctx, b.home, b.large, "NORMAL")
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +67,11 @@ func (b *bench) againstSQLite(ctx context.Context, dir string, n int, synchronou
 // againstGit holds a post against what a person would type. Neither waits for
 // the disk: git does not flush loose objects either, unless told to.
 func againstGit(ctx context.Context, b *bench) ([]row, error) {
-	path, err := b.store(ctx, mixture(b.middle), b.work)
+	path, err := b.store(ctx, mixture(b.middle), b.home)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := newWorktree(ctx, path, filepath.Join(b.work, "worktree"))
+	tree, err := newWorktree(ctx, path, filepath.Join(b.home, "worktree"))
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (b *bench) twoStores(ctx context.Context, large, small recipe, noSync bool)
 	var paths [2]string
 	var stores [2]*gitstore.Store
 	for i, r := range []recipe{large, small} {
-		if paths[i], err = b.store(ctx, r, b.work); err != nil {
+		if paths[i], err = b.store(ctx, r, b.home); err != nil {
 			return nil, nil, err
 		}
 		if stores[i], err = gitstore.Open(ctx, gitstore.Options{Dir: paths[i], NoSync: noSync, Now: r.after()}); err != nil {

@@ -19,7 +19,7 @@ const shown = 20
 // coldReads holds a whole process that prints the end of a thread against git
 // doing the same.
 func coldReads(ctx context.Context, b *bench) ([]row, error) {
-	store, err := b.store(ctx, mixture(b.large), b.work)
+	store, err := b.store(ctx, mixture(b.large), b.home)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -88,7 +89,10 @@ func (s *server) stop() error { return errors.Join(s.in.Close(), s.cmd.Wait()) }
 // memory looks at an idle server: after the handshake, after an agent's usual
 // calls, and after a search through everything.
 func memory(ctx context.Context, b *bench) ([]row, error) {
-	store, err := b.store(ctx, mixture(b.large), b.work)
+	if runtime.GOOS != "linux" {
+		return []row{onlyLinux("memory of `skein serve`")}, nil
+	}
+	store, err := b.store(ctx, mixture(b.large), b.home)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +157,7 @@ func settled(ctx context.Context, pid int) (resident, anonymous int64, err error
 // start holds the time until initialize is answered against that of a program
 // that starts and ends.
 func start(ctx context.Context, b *bench) ([]row, error) {
-	store, err := b.store(ctx, mixture(b.large), b.work)
+	store, err := b.store(ctx, mixture(b.large), b.home)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 type bench struct {
 	skein  string // absolute path of the program
 	work   string // a directory of its own, on the file system that was asked for
+	home   string // the same, or on the volume: where most figures are taken
 	places []place
 	volume *volume // nil: none could be mounted
 	lack   string  // why not
@@ -55,7 +56,7 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{skein: skein, work: work, keep: o.keep, sizes: sizesFor(o.quick)}
+	b := &bench{skein: skein, work: work, home: work, keep: o.keep, sizes: sizesFor(o.quick)}
 	fs := filesystemOf(work)
 	b.places = []place{{dir: work, fs: fs}}
 	if !fs.journal {
@@ -71,14 +72,14 @@ func (b *bench) addVolume(ctx context.Context) {
 		b.lack = fmt.Sprintf("no file system with a journal could be mounted (%v), so there are no figures for one", err)
 		return
 	}
-	b.volume = v
+	b.volume, b.home = v, v.dir
 	b.places = append(b.places, place{dir: v.dir, fs: filesystemOf(v.dir)})
 }
 
 // clean unmounts and removes what the run made.
 func (b *bench) clean() {
 	if b.keep {
-		b.note("kept in %s", b.work)
+		b.note("kept, and mounted, in %s", b.home)
 		return
 	}
 	var err error

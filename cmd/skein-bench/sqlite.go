@@ -90,11 +90,6 @@ func (d *database) fill(ctx context.Context, c *corpus, n int) error {
 	return tx.Commit()
 }
 
-func (d *database) count(ctx context.Context) (n int, err error) {
-	err = d.db.QueryRowContext(ctx, `SELECT count(*) FROM messages`).Scan(&n)
-	return n, err
-}
-
 // inserter returns a function that inserts one more message of c.
 func (d *database) inserter(ctx context.Context, c *corpus) func() error {
 	return func() error {

@@ -109,7 +109,7 @@ func mixture(n int) recipe {
 // store returns a fresh copy of the store that r makes, below place; the store
 // itself is made once a run. Its Markdown files are there.
 func (b *bench) store(ctx context.Context, r recipe, place string) (string, error) {
-	original := filepath.Join(b.work, "made", r.name)
+	original := filepath.Join(b.home, "made", r.name)
 	if _, err := os.Stat(original); err != nil {
 		if err := b.cook(ctx, r, original); err != nil {
 			return "", fmt.Errorf("making a store of %d messages: %w", r.n, err)

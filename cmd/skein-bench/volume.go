@@ -10,7 +10,7 @@ import (
 )
 
 // volumeSize is the size of the image; it is sparse.
-const volumeSize = 6 << 30
+const volumeSize = 8 << 30
 
 // volume is an ext4 in a file, mounted while the run lasts.
 type volume struct{ dir string }
@@ -29,7 +29,7 @@ func mountJournaled(ctx context.Context, dir string) (*volume, error) {
 		return nil, err
 	}
 	for _, args := range [][]string{
-		{"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image},
+		{"mkfs.ext4", "-q", "-F", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0", image},
 		{"mount", "-o", "loop", image, v.dir},
 	} {
 		if err := system(ctx, args...); err != nil {

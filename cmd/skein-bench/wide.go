@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"skein/gitstore"
+	"skein/gitstore/odb"
 )
 
 // maxWritten is how many bytes a post may write.
@@ -38,61 +40,65 @@ func (b *bench) wide(ctx context.Context, of func(n int) recipe, what string) ([
 	}
 	rows := []row{atMost(fmt.Sprintf("post without sync, %s %s", thousands(large.n), what), sl, ss, "skein, at 10", 2)}
 	for _, r := range []recipe{large, small} {
-		written, err := b.written(ctx, r)
+		r, err := b.written(ctx, r, fmt.Sprintf("written a post, %s %s", thousands(r.n), what))
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, writtenRow(fmt.Sprintf("written a post, %s %s", thousands(r.n), what), written))
+		rows = append(rows, r)
 	}
 	return rows, nil
-}
-
-func writtenRow(what string, written int64) row {
-	return row{
-		what: what, skein: kilobytes(written), baseline: "—", ratio: "—",
-		goal: "≤ " + kilobytes(maxWritten), met: met(written <= maxWritten),
-	}
 }
 
 // written is how many bytes a post hands to the operating system, with the
 // Markdown file beside the repository and the merging of packs that it causes.
 // What goes through a memory map is not in it; skein writes nothing that way.
-func (b *bench) written(ctx context.Context, r recipe) (int64, error) {
-	path, err := b.store(ctx, r, b.work)
-	if err != nil {
-		return 0, err
+func (b *bench) written(ctx context.Context, r recipe, what string) (row, error) {
+	if runtime.GOOS != "linux" {
+		return onlyLinux(what), nil
 	}
-	s, err := gitstore.Open(ctx, gitstore.Options{Dir: path, Now: r.after()})
+	path, err := b.store(ctx, r, b.home)
 	if err != nil {
-		return 0, err
+		return row{}, err
 	}
-	before, err := bytesWritten()
+	m := &meter{FS: odb.OS}
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: path, Now: r.after(), FS: m})
 	if err != nil {
-		return 0, err
+		return row{}, err
+	}
+	before, err := procNumber("/proc/self/io", "wchar:")
+	if err != nil {
+		return row{}, err
 	}
 	post := poster(ctx, s, newCorpus(r.more))
 	for range b.posts {
 		if err := post(); err != nil {
-			return 0, err
+			return row{}, err
 		}
 	}
 	if err := errors.Join(s.Close(), b.drop(path)); err != nil {
-		return 0, err
+		return row{}, err
 	}
-	after, err := bytesWritten()
-	return (after - before) / int64(b.posts), err
+	after, err := procNumber("/proc/self/io", "wchar:")
+	return writtenRow(what, (after-before)/int64(b.posts), m.merged.Load()/int64(b.posts)), err
 }
 
-// bytesWritten is what this process has written so far. Only Linux tells.
-func bytesWritten() (int64, error) {
-	return procNumber("/proc/self/io", "wchar:")
+func writtenRow(what string, written, merged int64) row {
+	return row{
+		what: what, skein: fmt.Sprintf("%s, of it %s by merging packs", kilobytes(written), kilobytes(merged)),
+		baseline: "—", ratio: "—", goal: "≤ " + kilobytes(maxWritten), met: met(written <= maxWritten),
+	}
+}
+
+// onlyLinux stands for a figure that this system does not tell.
+func onlyLinux(what string) row {
+	return row{what: what, skein: "needs Linux", baseline: "—", ratio: "—", goal: "—", met: "—"}
 }
 
 // procNumber finds the number after key in a file of /proc.
 func procNumber(path, key string) (int64, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("this figure needs Linux: %w", err)
+		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, key); ok {
