@@ -88,8 +88,8 @@ func prepareDir(ctx context.Context, o Options) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the store's directory: %w", err)
 	}
-	if err := refuseForeign(dir); err != nil {
-		return "", err
+	if err := refuseForeign(dir); err != nil || Exists(dir) {
+		return dir, err
 	}
 	return dir, createStore(dir, o)
 }
@@ -105,8 +105,11 @@ func refuseForeign(dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name.Name(), stagingPrefix) || name.Name() == ".git" && Exists(dir) {
+		if strings.HasPrefix(name.Name(), stagingPrefix) {
 			continue
+		}
+		if Exists(dir) { // by now: another process made it
+			return nil
 		}
 		return fmt.Errorf("%s is not empty and not a skein store (it holds %s): give an empty or a new directory", dir, name.Name())
 	}

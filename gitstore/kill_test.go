@@ -112,6 +112,7 @@ func TestLeaderDiesAtEachStep(t *testing.T) {
 		there = append(there, ids...)
 		next := openTest(t, Options{Dir: s.Dir(), NoMirror: true})
 		there = append(there, mustPost(t, next, Post{From: "a", Thread: "p/t", Body: "next"}).ID.String())
+		settled(t, next)
 		checkQueueEmpty(t, s.Dir())
 		if steps%10 == 0 || err == nil {
 			checkAll(t, s.Dir(), there)

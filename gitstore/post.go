@@ -165,6 +165,8 @@ func (s *Store) destination(ctx context.Context, e *event.Event, p Post) (event.
 		e.ReplyTo, answered = found[0].ID, found[0].Thread
 	}
 	switch {
+	case strings.Contains(p.Thread, "/") && p.Project == "": // needs no look at the store
+		return event.ParseThreadRef(p.Thread)
 	case p.Thread != "":
 		return s.resolveThread(ctx, p.Thread, p.Project)
 	case p.ReplyTo != "":
