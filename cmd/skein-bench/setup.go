@@ -93,6 +93,9 @@ func (b *bench) clean() {
 
 // drop removes what a group no longer needs.
 func (b *bench) drop(paths ...string) error {
+	if b.keep {
+		return nil
+	}
 	var errs []error
 	for _, p := range paths {
 		for _, suffix := range []string{"", "-wal", "-shm"} {
