@@ -143,7 +143,7 @@ func (s *Store) commitWaiting() (moved bool) {
 	s.queue.reclaim(own)
 	all := own
 	if slices.ContainsFunc(own, func(r *request) bool { return !r.spooled }) {
-		all = append(own, s.readQueue(own)...)
+		all = slices.Concat(own, s.readQueue(own))
 	}
 	slices.SortStableFunc(all, func(a, b *request) int { return a.event.ID.Compare(b.event.ID) })
 	for len(all) > 0 {

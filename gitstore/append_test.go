@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func postRole(args []string) error {
 		if got := m.Commit; got.IsZero() {
 			return fmt.Errorf("message %s came back without a commit", m.ID)
 		}
-		fmt.Println(m.ID)
+		fmt.Fprintln(os.Stdout, m.ID)
 	}
 	return s.Close()
 }

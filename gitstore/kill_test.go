@@ -92,7 +92,7 @@ func dieAtRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(m.ID)
+	fmt.Fprintln(os.Stdout, m.ID)
 	return s.Close()
 }
 
@@ -149,7 +149,7 @@ func postLoopRole(args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println(m.ID, args[2]+" "+strconv.Itoa(i))
+		fmt.Fprintln(os.Stdout, m.ID, args[2]+" "+strconv.Itoa(i))
 	}
 }
 

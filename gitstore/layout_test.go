@@ -254,3 +254,31 @@ func FuzzTree(f *testing.F) {
 		}
 	})
 }
+
+func TestTreeCacheIsBounded(t *testing.T) {
+	var c treeCache
+	used := plumbing.Hash{2: 1}
+	c.put(used, make([]byte, 100))
+	for i := range 10_000 {
+		h := plumbing.Hash{byte(i), byte(i >> 8)}
+		c.put(h, make([]byte, 5000))
+		if _, ok := c.get(h); !ok {
+			t.Fatal("what was just put is not there")
+		}
+		if _, ok := c.get(used); !ok {
+			t.Fatalf("what is used all the time was forgotten after %d others", i)
+		}
+		if i%3 == 0 {
+			c.drop(h)
+		}
+	}
+	total := 0
+	for _, generation := range []map[plumbing.Hash][]byte{c.young, c.old} {
+		for _, raw := range generation {
+			total += len(raw)
+		}
+	}
+	if total > treeCacheSize {
+		t.Errorf("the cache holds %d bytes", total)
+	}
+}

@@ -65,7 +65,7 @@ type outcome struct {
 
 // postWhileLocked has s post while another process holds the lock and returns
 // when its request lies in the queue.
-func postWhileLocked(tb testing.TB, ctx context.Context, s *Store) <-chan outcome {
+func postWhileLocked(ctx context.Context, tb testing.TB, s *Store) <-chan outcome {
 	tb.Helper()
 	before := len(queueFiles(tb, s.Dir()))
 	done := make(chan outcome, 1)
@@ -105,7 +105,7 @@ func leadWith(tb testing.TB, holder *Store, body string) {
 func TestHolderCommitsForTheWaiter(t *testing.T) {
 	waiter, holder := twoStores(t)
 	unlock := lock(t, holder)
-	done := postWhileLocked(t, t.Context(), waiter)
+	done := postWhileLocked(t.Context(), t, waiter)
 	leadWith(t, holder, "holder's own")
 	h := checkStore(t, holder.Dir())
 	unlock()
@@ -122,7 +122,7 @@ func TestHolderCommitsForTheWaiter(t *testing.T) {
 func TestWaiterCommitsItself(t *testing.T) {
 	waiter, holder := twoStores(t)
 	unlock := lock(t, holder)
-	done := postWhileLocked(t, t.Context(), waiter)
+	done := postWhileLocked(t.Context(), t, waiter)
 	unlock() // without looking at the queue, as one who is killed
 	if got := <-done; got.err != nil {
 		t.Fatal(got.err)
@@ -137,7 +137,7 @@ func TestWaiterWithdraws(t *testing.T) {
 	waiter, holder := twoStores(t)
 	unlock := lock(t, holder)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := postWhileLocked(t, ctx, waiter)
+	done := postWhileLocked(ctx, t, waiter)
 	cancel()
 	if got := <-done; !errors.Is(got.err, context.Canceled) {
 		t.Errorf("the waiter got %+v", got)
@@ -168,7 +168,7 @@ func TestCancelledTooLateIsPosted(t *testing.T) {
 	waiter, holder := twoStores(t)
 	unlock := lock(t, holder)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := postWhileLocked(t, ctx, waiter)
+	done := postWhileLocked(ctx, t, waiter)
 	take(t, holder.Dir())
 	cancel()
 	leadWith(t, holder, "holder's own")
@@ -186,7 +186,7 @@ func TestCancelledWhileTakenAndNotCommitted(t *testing.T) {
 	waiter, holder := twoStores(t)
 	unlock := lock(t, holder)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := postWhileLocked(t, ctx, waiter)
+	done := postWhileLocked(ctx, t, waiter)
 	take(t, holder.Dir())
 	cancel()
 	unlock() // the leader died
@@ -205,7 +205,7 @@ func TestCancelledWhileTheLeaderHangs(t *testing.T) {
 	unlock := lock(t, holder)
 	defer unlock()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := postWhileLocked(t, ctx, waiter)
+	done := postWhileLocked(ctx, t, waiter)
 	take(t, holder.Dir())
 	cancel()
 	if got := <-done; !errors.Is(got.err, context.Canceled) || !strings.Contains(got.err.Error(), "may still commit it") {

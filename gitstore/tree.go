@@ -2,7 +2,6 @@ package gitstore
 
 import (
 	"bytes"
-	"container/list"
 	"fmt"
 	"iter"
 	"sync"
@@ -44,10 +43,12 @@ func isDirMode(mode []byte) bool { return len(mode) == 5 }
 // checkTree tells whether all of raw is entries, so that the scans below see
 // each of them.
 func checkTree(raw []byte) bool {
-	for ok := true; len(raw) > 0; {
-		if _, _, _, raw, ok = nextEntry(raw); !ok {
+	for len(raw) > 0 {
+		_, _, _, rest, ok := nextEntry(raw)
+		if !ok {
 			return false
 		}
+		raw = rest
 	}
 	return true
 }
@@ -159,56 +160,52 @@ func (s *Store) tree(h plumbing.Hash) ([]byte, error) {
 // as full as they get.
 const treeCacheSize = 4 << 20
 
-// treeCache keeps the raw trees used last. Its zero value is ready.
+// treeCache keeps the raw trees used last, in two generations: when the young
+// one is full the old one is forgotten. Its zero value is ready.
 type treeCache struct {
-	mu    sync.Mutex
-	byID  map[plumbing.Hash]*list.Element
-	order list.List // of cachedTree, the one used last in front
-	size  int
-}
-
-type cachedTree struct {
-	hash plumbing.Hash
-	raw  []byte
+	mu         sync.Mutex
+	young, old map[plumbing.Hash][]byte
+	size       int // of the young
 }
 
 func (c *treeCache) get(h plumbing.Hash) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	el, ok := c.byID[h]
-	if !ok {
-		return nil, false
+	raw, ok := c.young[h]
+	if ok {
+		return raw, true
 	}
-	c.order.MoveToFront(el)
-	return el.Value.(cachedTree).raw, true
+	if raw, ok = c.old[h]; ok {
+		c.keep(h, raw)
+	}
+	return raw, ok
 }
 
 func (c *treeCache) put(h plumbing.Hash, raw []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byID[h] != nil {
+	c.keep(h, raw)
+}
+
+func (c *treeCache) keep(h plumbing.Hash, raw []byte) {
+	if _, ok := c.young[h]; ok {
 		return
 	}
-	if c.byID == nil {
-		c.byID = make(map[plumbing.Hash]*list.Element)
+	if c.size+len(raw) > treeCacheSize/2 {
+		c.young, c.old, c.size = nil, c.young, 0
 	}
-	c.byID[h] = c.order.PushFront(cachedTree{h, raw})
-	for c.size += len(raw); c.size > treeCacheSize; {
-		c.remove(c.order.Back())
+	if c.young == nil {
+		c.young = make(map[plumbing.Hash][]byte)
 	}
+	c.young[h] = raw
+	c.size += len(raw)
 }
 
 // drop forgets a tree that has been superseded.
 func (c *treeCache) drop(h plumbing.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if el := c.byID[h]; el != nil {
-		c.remove(el)
-	}
-}
-
-func (c *treeCache) remove(el *list.Element) {
-	t := c.order.Remove(el).(cachedTree)
-	delete(c.byID, t.hash)
-	c.size -= len(t.raw)
+	c.size -= len(c.young[h])
+	delete(c.young, h)
+	delete(c.old, h)
 }

@@ -178,7 +178,7 @@ func TestJoinOnce(t *testing.T) {
 func TestNearest(t *testing.T) {
 	names := []string{"desktop", "claude-code", "codex", "gemini", "claude-code@axon", "claude-code@brain", "claude-code-2"}
 	for name, want := range map[string][]string{
-		"dekstop": {"desktop"}, "claude": {"claude-code", "claude-code-2", "claude-code@axon"}, "codx": {"codex"},
+		"desktpo": {"desktop"}, "claude": {"claude-code", "claude-code-2", "claude-code@axon"}, "codx": {"codex"},
 		"zzz": {}, "gemni": {"gemini"}, "d": {}, "": {},
 	} {
 		if got := nearest(name, names); !slices.Equal(got, want) {
