@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/gofrs/flock"
 
 	"skein/gitstore/odb"
 )
@@ -91,12 +92,15 @@ func prepareDir(ctx context.Context, o Options) (string, error) {
 	if err := refuseForeign(dir); err != nil || Exists(dir) {
 		return dir, err
 	}
-	return dir, createStore(dir, o)
+	return dir, createStore(ctx, dir, o)
 }
 
-// stagingPrefix begins the name of a store that is being made. It becomes .git
-// in one rename, so a .git that lacks a branch has lost it.
-const stagingPrefix = ".git-new-"
+// staging is the name of a store that is being made. It becomes .git in one
+// rename, so a .git that lacks a branch has lost it. Whoever makes it holds
+// the lock staging+".lock".
+const staging = ".git-new"
+
+const createPoll = 5 * time.Millisecond // how often the lock is asked for
 
 // refuseForeign returns an error if dir holds anything but stores in the making.
 func refuseForeign(dir string) error {
@@ -105,7 +109,7 @@ func refuseForeign(dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name.Name(), stagingPrefix) {
+		if strings.HasPrefix(name.Name(), staging) {
 			continue
 		}
 		if Exists(dir) { // by now: another process made it
@@ -116,19 +120,36 @@ func refuseForeign(dir string) error {
 	return nil
 }
 
-// createStore makes an empty store. If another process does the same at the
-// same time one of the two is kept; they do not differ.
-func createStore(dir string, o Options) error {
-	staging, err := os.MkdirTemp(dir, stagingPrefix)
-	if err != nil {
+// createStore makes an empty store, unless another process does it first.
+func createStore(ctx context.Context, dir string, o Options) error {
+	lock := flock.New(filepath.Join(dir, staging+".lock"), flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, createPoll); err != nil {
+		return fmt.Errorf("make the store %s: %w", dir, err)
+	}
+	defer func() { _ = lock.Close() }()
+	if !Exists(dir) {
+		if err := createLocked(dir, o); err != nil {
+			return fmt.Errorf("make the store %s: %w", dir, err)
+		}
+	}
+	// From here on everybody finds the store, whichever lock they hold.
+	_ = lock.Close()
+	_ = os.Remove(lock.Path())
+	return nil
+}
+
+// createLocked makes the store. What a process left that was killed over it is
+// cleared first.
+func createLocked(dir string, o Options) error {
+	git := filepath.Join(dir, staging)
+	if err := os.RemoveAll(git); err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(staging) }()
-	if err := initStore(staging, o); err != nil {
-		return fmt.Errorf("make the store %s: %w", dir, err)
+	if err := initStore(git, o); err != nil {
+		return errors.Join(err, os.RemoveAll(git))
 	}
-	if err := o.FS.Rename(staging, gitDir(dir)); err != nil && !Exists(dir) {
-		return fmt.Errorf("make the store %s: %w", dir, err)
+	if err := o.FS.Rename(git, gitDir(dir)); err != nil {
+		return errors.Join(err, os.RemoveAll(git))
 	}
 	if o.NoSync {
 		return nil

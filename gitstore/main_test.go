@@ -13,10 +13,11 @@ import (
 // roles are what the test binary does when it is executed by a test: a real
 // process that can be killed.
 var roles = map[string]func(args []string) error{
-	"open":      openRole,
-	"post":      postRole,
-	"die-at":    dieAtRole,
-	"post-loop": postLoopRole,
+	"open":        openRole,
+	"die-opening": dieOpeningRole,
+	"post":        postRole,
+	"die-at":      dieAtRole,
+	"post-loop":   postLoopRole,
 }
 
 const roleVariable = "SKEIN_TEST_ROLE"

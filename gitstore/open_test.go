@@ -5,10 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/odb"
 )
 
 // The root commits never change: stores made by different versions on
@@ -49,14 +52,42 @@ func TestOpenFillsAnEmptyDirectory(t *testing.T) {
 	openTest(t, Options{Dir: t.TempDir(), NoSync: true})
 }
 
-func TestOpenAfterACreationThatDied(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, stagingPrefix+"123", "objects"), 0o700); err != nil {
-		t.Fatal(err)
+// dieOpeningRole makes a store, unless it dies over it.
+func dieOpeningRole(args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
 	}
-	s := openTest(t, Options{Dir: dir, NoSync: true, NoMirror: true})
-	mustPost(t, s, Post{From: "a", Thread: "p/t", Body: "x"})
-	checkStore(t, dir)
+	disk := &dyingFS{FS: odb.OS}
+	disk.left.Store(int64(n))
+	s, err := Open(context.Background(), Options{Dir: args[0], NoMirror: true, FS: disk})
+	if err != nil {
+		return err
+	}
+	disk.left.Store(0)
+	return s.Close()
+}
+
+func TestCreationDiesAtEachStep(t *testing.T) {
+	for steps := 1; ; steps++ {
+		dir := filepath.Join(t.TempDir(), "store")
+		_, died := start(t, "die-opening", dir, strconv.Itoa(steps)).wait()
+		s := openTest(t, Options{Dir: dir, NoSync: true, NoMirror: true})
+		mustPost(t, s, Post{From: "a", Thread: "p/t", Body: "x"})
+		if steps%10 == 0 {
+			checkQuiet(t, s)
+		}
+		names, err := os.ReadDir(dir)
+		if err != nil || len(names) > 2 || names[0].Name() != ".git" {
+			t.Errorf("after a death at step %d the directory holds %v (%v)", steps, names, err)
+		}
+		if died == nil {
+			if steps < 20 {
+				t.Errorf("making a store took only %d steps", steps)
+			}
+			return
+		}
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -87,7 +118,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v, want %q", err, c.says)
 			}
-			names, err := filepath.Glob(filepath.Join(dir, stagingPrefix+"*"))
+			names, err := filepath.Glob(filepath.Join(dir, staging+"*"))
 			if err != nil || len(names) > 0 {
 				t.Errorf("left behind: %v (%v)", names, err)
 			}
