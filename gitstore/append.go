@@ -127,7 +127,7 @@ func (s *Store) lead(ctx context.Context) error {
 	unlock()
 	if moved {
 		s.exportSoon()
-		s.maintainSoon()
+		s.committed()
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/storage"
@@ -57,6 +58,7 @@ type Store struct {
 	mirror *mirror // nil: no files are kept beside .git
 	read   reader
 
+	groups     atomic.Int64   // committed by this process since it last asked for maintenance
 	upkeep     chan struct{}  // holds a token while maintenance runs
 	background sync.WaitGroup // export and maintenance
 	closing    sync.Once
@@ -96,7 +98,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // the files. Closing twice is harmless; any other use afterwards is not.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.maintainSoon()
+		if s.groups.Load() > 0 {
+			s.maintainSoon()
+		}
 		s.background.Wait()
 		s.closed = errors.Join(s.read.close(), s.db.Close())
 	})
@@ -110,18 +114,31 @@ func (s *Store) Dir() string { return s.dir }
 // written through it bypasses the store's rules.
 func (s *Store) Storer() storage.Storer { return s.db }
 
-// maintainSoon merges small packs in the background if that is due. One run at
-// a time is enough: the next post asks again.
+// maintainEvery is how many groups are committed before maintenance is asked
+// for whatever this process knows: other processes make small packs too.
+const maintainEvery = 8
+
+// committed counts a group that was committed, and starts maintenance when it
+// is due.
+func (s *Store) committed() {
+	if s.groups.Add(1) >= maintainEvery || s.db.MaintenanceDue() {
+		s.maintainSoon()
+	}
+}
+
+// maintainSoon merges small packs in the background. One run at a time is
+// enough: another group asks again.
 func (s *Store) maintainSoon() {
 	select {
 	case s.upkeep <- struct{}{}:
 	default:
 		return
 	}
+	s.groups.Store(0)
 	s.background.Go(func() {
 		defer func() { <-s.upkeep }()
 		if err := s.db.Maintain(context.Background()); err != nil {
-			s.log.Warn("packs could not be merged; it is tried again after the next post", "err", err)
+			s.log.Warn("packs could not be merged; it is tried again after a while", "err", err)
 		}
 	})
 }
