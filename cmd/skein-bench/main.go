@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -73,16 +74,18 @@ func run(ctx context.Context) (err error) {
 	defer b.clean()
 	fmt.Println(b.header(ctx)) //nolint:forbidigo // the table is this program's output
 	t := table{out: os.Stdout}
+	var failures []error
 	for _, g := range groups {
-		if !wanted.MatchString(g.name) {
+		if !wanted.MatchString(g.name) || ctx.Err() != nil {
 			continue
 		}
 		b.note("measuring: %s", g.name)
 		rows, err := g.measure(ctx, b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
-		}
 		t.add(rows...)
+		if err != nil { // the other figures are worth having all the same
+			t.add(row{what: g.name, skein: "failed", baseline: "—", ratio: "—", goal: "—", met: met(false)})
+			failures = append(failures, fmt.Errorf("%s: %w", g.name, err))
+		}
 	}
-	return nil
+	return errors.Join(append(failures, ctx.Err())...)
 }
