@@ -151,6 +151,9 @@ func (s *Store) commitWaiting() (moved bool) {
 		for i := 0; errors.Is(err, errRaced) && i < maxRaces; i++ {
 			n, err = s.commitGroup(all)
 		}
+		if err == nil {
+			s.queue.leaveAnswers(all[:n])
+		}
 		for _, r := range all[:n] {
 			moved = moved || r.err == nil && !r.commit.IsZero()
 			s.queue.settle(r, err)

@@ -41,7 +41,7 @@ func queueFiles(tb testing.TB, dir string) []string {
 func checkQueueEmpty(tb testing.TB, dir string) {
 	tb.Helper()
 	for _, name := range queueFiles(tb, dir) {
-		if filepath.Ext(name) != queueTemp {
+		if filepath.Ext(name) != queueTemp && name != queueAnswers {
 			tb.Errorf("%s was left in the queue", name)
 		}
 	}
@@ -115,6 +115,9 @@ func TestHolderCommitsForTheWaiter(t *testing.T) {
 	}
 	if commit := git(t, holder.Dir(), "log", "--format=%H", "--grep", got.m.ID.String(), "main"); commit != got.m.Commit.String() {
 		t.Errorf("the commit is said to be %s and is %s", got.m.Commit, commit)
+	}
+	if answer := waiter.queue.answer(got.m.ID); answer != got.m.Commit {
+		t.Errorf("the holder answered %s", answer)
 	}
 	checkQueueEmpty(t, holder.Dir())
 }
@@ -329,7 +332,7 @@ func TestBadRequestsAreSetAside(t *testing.T) {
 	if h := checkQuiet(t, s); len(h.ids) != 2 || h.count(id.String()) != 1 || h.count(m.ID.String()) != 1 {
 		t.Errorf("the history is %v, want %s and %s", h.paths, id, m.ID)
 	}
-	want := []string{"README", "dir" + queueBad, "link" + queueBad}
+	want := []string{"README", queueAnswers, "dir" + queueBad, "link" + queueBad}
 	for name := range bad {
 		want = append(want, name+queueBad)
 	}
