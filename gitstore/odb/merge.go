@@ -29,6 +29,11 @@ type span struct {
 // Entries are copied byte by byte. Packs with deltas are git's own and are
 // left alone: their entries depend on their places. It says whether it merged
 // anything.
+//
+// The merged pack is kept from git until its sources are gone. A repack leaves
+// out what it sees in a kept pack, and then removes the packs that are not: had
+// it seen both a kept source and a merged pack that was not kept, it would
+// remove the one, and we the other.
 func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
 	spans, sources, err := s.packs.spansOf(sources)
 	if err != nil || len(sources) < 2 {
@@ -41,16 +46,28 @@ func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
 	if err := s.packs.replace(sources, base); err != nil {
 		return false, err
 	}
+	if !s.removeMerged(sources, base) {
+		s.packs.leave(base)
+		return true, nil
+	}
+	return true, s.fs().Remove(base + ".keep")
+}
+
+// removeMerged removes the sources of a merged pack, and says whether all of
+// them are gone.
+func (s *Storage) removeMerged(sources []*pack, base string) bool {
+	gone := true
 	for _, p := range sources {
 		if p.path == base {
 			continue
 		}
 		if err := s.removePack(p.path); err != nil {
+			gone = false
 			s.packs.leave(p.path)
 			s.opts.Logger.Warn("a merged pack cannot be removed; it only takes space", "pack", p.path, "error", err)
 		}
 	}
-	return true, nil
+	return gone
 }
 
 // removePack removes a pack whose objects are elsewhere, the index first, so
@@ -143,6 +160,9 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 	}
 	if err == nil {
 		base = s.packPath(packBase(sum))
+		err = s.keepMerged(base)
+	}
+	if err == nil {
 		err = s.fs().Rename(temp, base+".pack")
 	}
 	if err != nil {
@@ -153,6 +173,16 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 		return "", err
 	}
 	return base, s.fs().SyncDir(s.packDir())
+}
+
+// keepMerged writes the .keep file of a pack that is about to appear. It is
+// there already if an earlier merge of the same packs was cut short.
+func (s *Storage) keepMerged(base string) error {
+	err := writeFile(s.fs(), base+".keep", 0o600, false, []byte(keepNote))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func (s *Storage) copySpans(ctx context.Context, f io.Writer, spans []span) (sum []byte, entries []entry, err error) {

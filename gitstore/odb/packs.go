@@ -165,8 +165,9 @@ func (s *packSet) rescan() (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
-		_, known := there[p.path]
+		endings, known := there[p.path]
 		delete(there, p.path)
+		p.kept = p.kept && slices.Contains(endings, "keep") // merged packs lose theirs
 		if !known {
 			_ = p.close() // a mapping that cannot be unmapped costs address space only
 			changed = true
