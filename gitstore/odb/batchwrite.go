@@ -81,6 +81,9 @@ func (w *batchWrite) prepare() error {
 			return err
 		}
 		w.locks = append(w.locks, lock)
+		if err := lock.check(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

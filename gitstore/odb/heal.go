@@ -20,18 +20,15 @@ import (
 // heal looks for an object that is missing or damaged where it may still be:
 // in a pack whose index is damaged or gone, and in the journal. It says
 // whether there is something new to read.
-func (s *Storage) heal(h plumbing.Hash) bool {
+func (s *Storage) heal(h plumbing.Hash) (bool, error) {
 	s.healing.Lock()
 	defer s.healing.Unlock()
 	repaired, err := s.checkIndexes()
 	if err != nil {
-		s.opts.Logger.Error("the packs' indexes cannot be checked", "error", err)
+		return repaired, err
 	}
 	restored, err := s.restoreObject(h)
-	if err != nil {
-		s.opts.Logger.Error("an object cannot be restored from the journal", "object", h, "error", err)
-	}
-	return repaired || restored
+	return repaired || restored, err
 }
 
 // restoreObject writes the pack that has an object again from the journal.
@@ -105,7 +102,12 @@ func (s *Storage) checkIndexes() (repaired bool, err error) {
 		if soundIndex(base + ".idx") {
 			continue
 		}
-		if err := s.rebuildIndex(base); err != nil {
+		err := s.rebuildIndex(base)
+		if systemError(err) {
+			delete(s.checked, base)
+			return repaired, err
+		}
+		if err != nil {
 			s.reportIndex(base, err)
 			continue
 		}
@@ -148,6 +150,10 @@ func (s *Storage) rebuildIndex(base string) error {
 	index, err := indexPack(data)
 	if err != nil {
 		return fmt.Errorf("index %s.pack: %w", base, err)
+	}
+	// An index that lasts must not belong to a pack that may yet be lost.
+	if err := s.fs().SyncFile(base + ".pack"); err != nil {
+		return err
 	}
 	s.packs.forget(base)
 	return writeAtomic(s.fs(), base+".idx", packMode, true, index)

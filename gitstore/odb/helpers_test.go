@@ -100,20 +100,27 @@ func post(s *Storage, ref plumbing.ReferenceName, size int, ids ...string) error
 
 func postLocked(s *Storage, ref plumbing.ReferenceName, size int, ids ...string) error {
 	for {
+		if err := commitTo(s, []plumbing.ReferenceName{ref}, ids, size); !IsRace(err) {
+			return err
+		}
+	}
+}
+
+// commitTo commits ids to each of the refs, in one batch.
+func commitTo(s *Storage, refs []plumbing.ReferenceName, ids []string, size int) error {
+	b := s.NewBatch()
+	for _, ref := range refs {
 		tip, err := s.Ref(ref)
 		if err != nil && !errors.Is(err, plumbing.ErrReferenceNotFound) {
 			return err
 		}
-		b := s.NewBatch()
 		next := tip
 		for _, id := range ids {
 			next = addCommit(b, next, id, size)
 		}
 		b.Move(ref, tip, next)
-		if err := b.Commit(); !IsRace(err) {
-			return err
-		}
 	}
+	return b.Commit()
 }
 
 func mustPost(t testing.TB, s *Storage, ref plumbing.ReferenceName, size int, ids ...string) {

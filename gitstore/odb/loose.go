@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -85,7 +86,12 @@ func (s *Storage) writeLoose(t plumbing.ObjectType, data []byte) (plumbing.Hash,
 	if err := w.Close(); err != nil {
 		return h, err
 	}
-	if err := writeAtomic(s.fs(), path, packMode, !s.opts.NoSync, b.Bytes()); err != nil {
+	temp := filepath.Join(filepath.Dir(path), "tmp_obj_"+strconv.FormatUint(rand.Uint64(), 36)) // git prune knows it
+	if err := writeFile(s.fs(), temp, packMode, !s.opts.NoSync, b.Bytes()); err != nil {
+		return h, err
+	}
+	if err := s.fs().Rename(temp, path); err != nil {
+		_ = s.fs().Remove(temp)
 		return h, err
 	}
 	if s.opts.NoSync {

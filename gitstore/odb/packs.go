@@ -82,11 +82,17 @@ func (s *packSet) getLocked(h plumbing.Hash, depth int) (plumbing.ObjectType, []
 
 // objectError tells a damaged object from one that cannot be read just now.
 func objectError(h plumbing.Hash, file string, err error) error {
-	var system syscall.Errno
-	if errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist) {
+	if systemError(err) {
 		return fmt.Errorf("read object %s: %w", h, err)
 	}
 	return &DamagedError{Object: h, Where: file, Err: err}
+}
+
+// systemError says whether a call to the operating system failed, other than
+// for want of the file.
+func systemError(err error) bool {
+	var number syscall.Errno
+	return errors.As(err, &number) && !errors.Is(err, fs.ErrNotExist)
 }
 
 // nth orders the search: the pack that had the last object, then the newest.

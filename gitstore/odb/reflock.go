@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +17,10 @@ import (
 // which every git command honours.
 
 const (
-	refWait    = 10 * time.Second // how long another program may hold a ref's lock
-	staleRef   = time.Minute      // a ref's lock older than this was left by a killed program
-	staleEmpty = 3 * time.Second  // an empty one: git holds it for a few system calls
-	staleOurs  = 100 * time.Millisecond
+	refWait    = 10 * time.Second       // how long another program may hold a ref's lock
+	staleRef   = time.Minute            // a ref's lock older than this was left by a killed program
+	staleEmpty = 3 * time.Second        // an empty one: git holds it for a few system calls
+	staleOurs  = 100 * time.Millisecond // an empty one that a killed writer of ours had announced
 
 	announceFile = "moving" // in StateDir: what the locks of the last batch hold
 	announced    = "moving\n"
@@ -37,25 +36,23 @@ type refLock struct {
 	path string // of the ref
 }
 
-// lockRef takes the ref's lock with the new value and checks that the ref
-// still has the old one (zero: none). The caller holds the store's lock, so
-// whoever has the ref's lock is another program, or dead.
+// lockRef takes the ref's lock with the new value. The caller holds the
+// store's lock, so whoever has the ref's lock is another program, or dead.
 func (s *Storage) lockRef(m move) (*refLock, error) {
 	l := &refLock{s: s, move: m, path: s.refPath(m.ref)}
-	if err := s.createRefLock(l.path, m.new); err != nil {
-		return nil, err
-	}
-	current, err := s.refOrTip(m.ref)
-	if err == nil && current != m.old {
-		err = fmt.Errorf("%s %w", m.ref, errRefRace)
+	return l, s.createRefLock(l.path, m.new)
+}
+
+// check says whether the ref still has the old value (zero: none).
+func (l *refLock) check() error {
+	current, err := l.s.refOrTip(l.move.ref)
+	if err == nil && current != l.move.old {
+		err = fmt.Errorf("%s %w", l.move.ref, errRefRace)
 	}
 	if err == nil && isDirectory(l.path) {
-		err = s.fs().Remove(l.path) // empty: git leaves it where longer names were
+		err = l.s.fs().Remove(l.path) // empty: git leaves it where longer names were
 	}
-	if err != nil {
-		return nil, errors.Join(err, l.abandon())
-	}
-	return l, nil
+	return err
 }
 
 // refOrTip returns a ref's value, that of the journal if it is damaged or
@@ -104,25 +101,18 @@ func (s *Storage) mkdirs(dir string) error {
 	return mkdir(s.fs(), dir)
 }
 
-// removeStale removes a ref's lock whose holder is dead, and says whether it
-// did. The caller holds the store's lock, so what the last writer announced
-// and did not retract is left over. An empty lock is git's for the moment in
-// which it packs the ref, or that of a writer killed before it wrote it.
+// removeStale removes a ref's lock that another program left when it was
+// killed, and says whether it did.
 func (s *Storage) removeStale(lock string) bool {
 	info, err := os.Lstat(lock)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	age, limit := time.Since(info.ModTime()), staleRef
-	switch ours := s.leftOver(lock); {
-	case ours && info.Size() > 0:
-		limit = 0
-	case ours:
-		limit = staleOurs
-	case info.Size() == 0:
+	limit := staleRef
+	if info.Size() == 0 {
 		limit = staleEmpty
 	}
-	if age < limit {
+	if time.Since(info.ModTime()).Abs() < limit {
 		return false
 	}
 	s.opts.Logger.Warn("removing a ref lock left by a killed process", "lock", lock)
@@ -145,31 +135,54 @@ func (s *Storage) clearLocks() error {
 // announce notes the values that the refs' locks are about to hold, so that
 // the next writer knows them for ours if this process is killed.
 func (s *Storage) announce(moves []move) error {
+	if err := s.clearLeft(); err != nil {
+		return err
+	}
 	note := []byte(announced)
 	for _, m := range moves {
 		note = append(note, m.ref.String()+".lock\n"+m.new.String()+"\n"...)
 	}
-	return s.journal.announce(append(note, '\n'))
+	return s.journal.announce(append(note, '\n')) // an older and longer one may lie behind
 }
 
 // retract says that no lock is left. Without it the next lock of another
 // program might be taken for ours.
 func (s *Storage) retract() { _ = s.journal.announce([]byte(retracted)) }
 
-// leftOver says whether a lock was announced and not retracted.
-func (s *Storage) leftOver(lock string) bool {
-	value, err := os.ReadFile(lock)
-	if err != nil {
-		return false
-	}
+// clearLeft removes the locks that the last writer announced and did not
+// retract. The caller holds the store's lock, so that writer is dead.
+func (s *Storage) clearLeft() error {
 	note, err := os.ReadFile(filepath.Join(s.StateDir(), announceFile))
-	if err != nil {
-		return false
+	text, left := strings.CutPrefix(string(note), announced)
+	if !left || err != nil {
+		return nil
 	}
-	rel, err := filepath.Rel(s.dir, lock)
-	note, _, _ = bytes.Cut(note, []byte("\n\n")) // older and longer ones may lie behind
-	line := "\n" + filepath.ToSlash(rel) + "\n" + string(value)
-	return err == nil && bytes.HasPrefix(note, []byte(announced)) && bytes.Contains(append(note, '\n'), []byte(line))
+	text, _, _ = strings.Cut(text, "\n\n")
+	lines := strings.Split(text, "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		if err := s.clearLock(filepath.Join(s.dir, filepath.FromSlash(lines[i])), lines[i+1]+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearLock removes a lock that has the announced value. An empty one may also
+// be git's, which holds it for moments; ours is left empty only by a writer
+// that was killed between two system calls.
+func (s *Storage) clearLock(lock, value string) error {
+	for {
+		there, err := os.ReadFile(lock)
+		info, serr := os.Lstat(lock)
+		if err != nil || serr != nil || !strings.HasPrefix(value, string(there)) {
+			return nil
+		}
+		if len(there) > 0 || time.Since(info.ModTime()).Abs() > staleOurs {
+			s.opts.Logger.Warn("removing a ref lock left by a killed writer", "lock", lock)
+			return s.fs().Remove(lock)
+		}
+		time.Sleep(staleOurs / 10)
+	}
 }
 
 // publish moves the ref. After it the new value is what everybody reads. A
@@ -187,14 +200,18 @@ func (l *refLock) publish() error {
 // abandon lets go of the lock; the ref keeps its value.
 func (l *refLock) abandon() error { return l.s.fs().Remove(l.path + ".lock") }
 
-// setRef writes a ref whatever it holds, durably. The caller holds the store's
-// lock.
+// setRef writes a ref whatever it holds, durably, and before it the packs that
+// no journal may vouch for: a writer may have been killed before the flush of
+// its record. The caller holds the store's lock.
 func (s *Storage) setRef(name plumbing.ReferenceName, value plumbing.Hash) error {
+	if err := s.syncKept(); err != nil {
+		return err
+	}
 	if err := s.announce([]move{{ref: name, new: value}}); err != nil {
 		return err
 	}
-	l := &refLock{s: s, move: move{ref: name, new: value}, path: s.refPath(name)}
-	if err := s.createRefLock(l.path, value); err != nil {
+	l, err := s.lockRef(move{ref: name, new: value})
+	if err != nil {
 		return err
 	}
 	if err := l.publish(); err != nil {

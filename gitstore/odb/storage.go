@@ -113,8 +113,15 @@ func (s *Storage) fs() FS { return s.opts.FS }
 func (s *Storage) Get(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 	t, data, err := s.find(h)
 	var damaged *DamagedError
-	if (errors.As(err, &damaged) || errors.Is(err, plumbing.ErrObjectNotFound)) && s.heal(h) {
+	if !errors.As(err, &damaged) && !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return t, data, err
+	}
+	healed, herr := s.heal(h)
+	if healed {
 		t, data, err = s.find(h)
+	}
+	if err != nil && herr != nil {
+		return t, nil, fmt.Errorf("object %s is missing or damaged and cannot be repaired: %w", h, herr)
 	}
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		if suspect := s.packs.suspect(h); suspect != nil {
