@@ -164,12 +164,14 @@ func recoverFault(before bool, err *error) {
 // rescan looks at the pack directory again: packs that came are added, packs
 // that went are dropped. It says whether there were any.
 func (s *packSet) rescan() (changed bool, err error) {
+	// The listing is made under the lock: one made before would drop a pack that
+	// another goroutine has added since.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	there, err := s.list()
 	if err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
 		endings, known := there[p.path]
 		delete(there, p.path)
