@@ -269,7 +269,7 @@ func (w *searcher) matchText(data []byte) bool {
 
 // cutText finds title and body in an event's file.
 func cutText(data []byte) (title, body []byte, ok bool) {
-	front, body, ok := bytes.Cut(data, []byte("\n---\n"))
+	front, body, ok := bytes.Cut(data, []byte("\n---\n\n"))
 	if !ok {
 		return nil, nil, false
 	}
