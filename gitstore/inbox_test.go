@@ -110,7 +110,7 @@ func TestInboxFilters(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := s.Inbox(context.Background(), InboxQuery{Agent: "bob", Thread: "axon/modle"}); !errors.As(err, &unknown) {
+	if _, err := s.Inbox(context.Background(), InboxQuery{Agent: "bob", Thread: "axon/modell"}); !errors.As(err, &unknown) {
 		t.Errorf("an unknown thread is %v", err)
 	}
 }

@@ -76,7 +76,7 @@ func TestReadErrors(t *testing.T) {
 		q    ReadQuery
 		want string
 	}{
-		{ReadQuery{Thread: "axon/modle"}, `no thread named "axon/modle" in this store (did you mean "axon/model"?)`},
+		{ReadQuery{Thread: "axon/modell"}, `no thread named "axon/modell" in this store (did you mean "axon/model"?)`},
 		{ReadQuery{Thread: "hal"}, `no thread named "hal" in this store (did you mean "general/hall"?)`},
 		{ReadQuery{Thread: "model"}, `"model" fits more than one: give one of axon/model, bureau/model`},
 		{ReadQuery{Thread: "a/b/c"}, `has more than one "/"`},
@@ -92,7 +92,7 @@ func TestReadErrors(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := s.Thread(context.Background(), "axon/modle"); !errors.As(err, &unknown) || unknown.What != "thread" {
+	if _, err := s.Thread(context.Background(), "axon/modell"); !errors.As(err, &unknown) || unknown.What != "thread" {
 		t.Errorf("a thread that is not there is %v", err)
 	}
 	other, _ := threeDays(t)

@@ -231,7 +231,7 @@ func (s *Store) fillReceipts(ctx context.Context, messages []*Message) error {
 	v := &s.read.seen
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	agents := v.agents
+	var agents map[string]*witness
 	if v.built {
 		err = v.catchUp(ctx, s, top)
 		agents = v.agents

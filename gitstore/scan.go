@@ -66,7 +66,7 @@ func (c *scan) next(ctx context.Context) ([]leaf, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := heap.Pop(&c.pending).(node)
+		n, _ := heap.Pop(&c.pending).(node) // it holds nothing else
 		if n.file.name != "" {
 			files, second = append(files, n.file), n.from
 		} else if err := c.expand(n); err != nil {
@@ -147,7 +147,11 @@ func (h *nodes) key(i int) int64 {
 
 func (h *nodes) Len() int      { return len(h.all) }
 func (h *nodes) Swap(i, j int) { h.all[i], h.all[j] = h.all[j], h.all[i] }
-func (h *nodes) Push(x any)    { h.all = append(h.all, x.(node)) }
+
+func (h *nodes) Push(x any) {
+	n, _ := x.(node)
+	h.all = append(h.all, n)
+}
 
 func (h *nodes) Less(i, j int) bool {
 	if h.back {

@@ -323,7 +323,7 @@ func TestSearchFilters(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := s.Search(ctx, SearchQuery{Text: "thread:modle"}); !errors.As(err, &unknown) || !slices.Equal(unknown.Nearest, []string{"axon/model"}) && !slices.Equal(unknown.Nearest, []string{"bureau/model"}) {
+	if _, err := s.Search(ctx, SearchQuery{Text: "thread:modell"}); !errors.As(err, &unknown) || !slices.Equal(unknown.Nearest, []string{"axon/model"}) && !slices.Equal(unknown.Nearest, []string{"bureau/model"}) {
 		t.Errorf("a thread that is not there is %v", err)
 	}
 	if _, err := s.Search(ctx, SearchQuery{Text: "word", Cursor: "nonsense"}); err == nil {

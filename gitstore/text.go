@@ -19,42 +19,39 @@ func fold(dst, text []byte) []byte {
 func foldFrom(dst, text []byte, at *[]int) []byte {
 	space := false
 	for i := 0; i < len(text); {
-		start := i
-		c := text[i]
-		if c < utf8.RuneSelf {
+		start, wasSpace := i, space
+		if c := text[i]; c < utf8.RuneSelf {
 			i++
-			if c == ' ' || c >= '\t' && c <= '\r' {
-				if space {
-					continue
-				}
-				space, c = true, ' '
-			} else {
-				space = false
-				if c >= 'A' && c <= 'Z' {
-					c += 'a' - 'A'
-				}
+			c, space = foldASCII(c)
+			if !space || !wasSpace {
+				dst = append(dst, c)
 			}
-			dst = append(dst, c)
 		} else {
-			r, n := utf8.DecodeRune(text[i:])
-			i += n
-			if unicode.IsSpace(r) {
-				if space {
-					continue
-				}
-				space, r = true, ' '
-			} else {
-				space = false
+			r, size := utf8.DecodeRune(text[i:])
+			i += size
+			if space = unicode.IsSpace(r); space {
+				r = ' '
 			}
-			dst = utf8.AppendRune(dst, unicode.ToLower(r))
+			if !space || !wasSpace {
+				dst = utf8.AppendRune(dst, unicode.ToLower(r))
+			}
 		}
-		if at != nil {
-			for len(*at) < len(dst) {
-				*at = append(*at, start)
-			}
+		for at != nil && len(*at) < len(dst) {
+			*at = append(*at, start)
 		}
 	}
 	return dst
+}
+
+// foldASCII returns c folded, and whether it is space.
+func foldASCII(c byte) (folded byte, space bool) {
+	switch {
+	case c == ' ' || c >= '\t' && c <= '\r':
+		return ' ', true
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A', false
+	}
+	return c, false
 }
 
 // term is a word or a phrase that is looked for.

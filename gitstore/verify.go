@@ -37,28 +37,10 @@ const maxProblems = 200
 // by some 40 bytes a commit.
 func (s *Store) Verify(ctx context.Context, progress func(done, total int)) (*Report, error) {
 	v := &verifier{s: s, report: &Report{}, progress: progress, known: map[string]bool{}}
-	if err := v.packs(ctx); err != nil {
-		return nil, err
-	}
-	branches := []*branch{{ref: mainRef}, {ref: agentsRef}}
-	for _, b := range branches {
-		if err := v.list(ctx, b); err != nil {
+	for _, check := range []func(context.Context) error{v.packs, v.history, v.uniqueIDs, v.queue, v.export} {
+		if err := check(ctx); err != nil {
 			return nil, err
 		}
-		v.total += len(b.commits)
-	}
-	v.report.Commits = v.total
-	for _, b := range branches {
-		if err := v.branch(ctx, b); err != nil {
-			return nil, err
-		}
-	}
-	if err := v.uniqueIDs(ctx); err != nil {
-		return nil, err
-	}
-	v.queue()
-	if err := v.export(ctx); err != nil {
-		return nil, err
 	}
 	if v.more > 0 {
 		v.report.Problems = append(v.report.Problems, fmt.Sprintf("%d more problems are not listed; repair these and verify again", v.more))
@@ -127,6 +109,24 @@ type branch struct {
 	ref     plumbing.ReferenceName
 	commits []plumbing.Hash // newest first
 	whole   bool            // the last one is the root
+}
+
+// history checks both branches.
+func (v *verifier) history(ctx context.Context) error {
+	branches := []*branch{{ref: mainRef}, {ref: agentsRef}}
+	for _, b := range branches {
+		if err := v.list(ctx, b); err != nil {
+			return err
+		}
+		v.total += len(b.commits)
+	}
+	v.report.Commits = v.total
+	for _, b := range branches {
+		if err := v.branch(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // list walks from the tip of a branch to its root.

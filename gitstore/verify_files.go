@@ -123,7 +123,7 @@ func checkSum(name string, countAt, tail int) (summed, error) {
 const waitingLong = time.Minute
 
 // queue reports what was left in the queue.
-func (v *verifier) queue() {
+func (v *verifier) queue(context.Context) error {
 	entries, err := os.ReadDir(v.s.queue.dir)
 	if err != nil && !isNotThere(err) {
 		v.problem("the queue %s cannot be read: %v; give skein the right to", v.s.queue.dir, err)
@@ -143,6 +143,7 @@ func (v *verifier) queue() {
 			}
 		}
 	}
+	return nil
 }
 
 // export compares the files beside .git with the messages, as far as they have
