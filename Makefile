@@ -6,8 +6,13 @@ SHELL := bash
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
-BUILD     := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+BUILD     := go build -trimpath -ldflags '$(LDFLAGS)'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# Programs that need no C library run anywhere; with one setting for everything
+# nothing is compiled twice. Only the race detector needs C.
+export CGO_ENABLED := 0
+RACE := CGO_ENABLED=1 go test -race
 
 # The packages whose goroutines and processes meet; the race detector costs too much on the rest.
 CONCURRENT := ./gitstore/... ./tools/...
@@ -28,7 +33,7 @@ build: ## build ./bin/skein
 	$(BUILD) -o bin/ ./cmd/skein
 
 install: ## put skein where `go install` puts programs
-	CGO_ENABLED=0 go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/skein
+	go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/skein
 
 demo: build ## two agents hold a conversation through a fresh store; shows what is left on disk
 	@go run ./cmd/skein-demo -skein bin/skein
@@ -37,7 +42,7 @@ test: ## run every test
 	go test ./...
 
 race: ## run the tests of the concurrent packages under the race detector
-	go test -race $(CONCURRENT)
+	$(RACE) $(CONCURRENT)
 
 lint: $(GOLANGCI) $(GOVULNCHECK) ## check style, package directions and known vulnerabilities
 	$(GOLANGCI) run ./...
@@ -54,10 +59,8 @@ fuzz: ## fuzz each target for FUZZTIME (20s)
 bench: build ## measure the figures of the README, as a Markdown table (BENCH="-quick" for a short run)
 	@go run ./cmd/skein-bench -skein bin/skein $(BENCH)
 
-check: ## everything that must hold before a change lands: vet, lint, all platforms, tests, races
-	go vet ./...
-	@$(MAKE) --no-print-directory lint cross test
-	go test -race -short $(CONCURRENT)
+check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
+	$(RACE) -short $(CONCURRENT)
 
 soak: ## the long forms of the crash, power-loss and load tests
 	SKEIN_SOAK=1 go test -count=1 -timeout 4h ./gitstore/... ./tools/... ./cmd/...
@@ -65,7 +68,7 @@ soak: ## the long forms of the crash, power-loss and load tests
 cross: # build and vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "build and vet $$platform"; \
-		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		go build ./... && go vet ./... || exit 1; \
 	done
 
