@@ -94,6 +94,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// ReleaseMemory gives back to the system what was read of the store's packs. A
+// process that will wait for a while calls it; the next read costs little more.
+func (s *Store) ReleaseMemory() { s.db.ReleasePages() }
+
 // Close finishes the export and whatever maintenance is due, and lets go of
 // the files. Closing twice is harmless; any other use afterwards is not.
 func (s *Store) Close() error {

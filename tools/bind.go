@@ -16,6 +16,7 @@ import (
 func bind[P any](s *Server, def mcp.Tool, run func(context.Context, P) (string, error)) server.ServerTool {
 	check := newChecker(def)
 	handle := func(ctx context.Context, req mcp.CallToolRequest) (res *mcp.CallToolResult, _ error) {
+		defer s.rest()
 		defer s.survive(def.Name, &res)
 		var p P
 		if err := check.decode(req.Params.RawArguments, &p); err != nil {

@@ -53,6 +53,21 @@ func (o *opener) get(ctx context.Context) (*gitstore.Store, error) {
 	}
 }
 
+// peek returns the store if it is open, nil otherwise.
+func (o *opener) peek() *gitstore.Store {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.now == nil {
+		return nil
+	}
+	select {
+	case <-o.now.done:
+		return o.now.store
+	default:
+		return nil
+	}
+}
+
 // attempt joins the opening under way, or begins one.
 func (o *opener) attempt() (*opening, error) {
 	o.mu.Lock()

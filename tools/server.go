@@ -48,6 +48,8 @@ type Server struct {
 	now   func() time.Time
 	grace time.Duration // how long the end of stdin waits for answers
 
+	idle *time.Timer // runs release when no call has come for restAfter
+
 	countGrace time.Duration
 	background sync.WaitGroup  // counts that came too late for their call
 	life       context.Context // theirs; ended by Close
@@ -74,6 +76,7 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 
 		countGrace: countGrace,
 	}
+	s.idle = time.AfterFunc(restAfter, s.release)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.who.explicit, s.who.folder = o.Agent, o.Folder
 	s.mcp = server.NewMCPServer("skein", o.Version,
@@ -115,6 +118,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 
 // Close closes the store if a call has opened it. Call it after ServeStdio.
 func (s *Server) Close() error {
+	s.idle.Stop()
 	s.end()
 	s.background.Wait()
 	return s.store.close()

@@ -130,6 +130,15 @@ func (p *pack) close() error {
 	return err
 }
 
+// dropPages gives back the memory of what was read so far.
+func (p *pack) dropPages() {
+	p.load.Lock()
+	defer p.load.Unlock()
+	for _, m := range p.unmap {
+		dropPages(m)
+	}
+}
+
 // content returns the pack's bytes, mapped at the first call.
 func (p *pack) content() ([]byte, error) {
 	if p.loaded.Load() {

@@ -165,6 +165,16 @@ func (s *Storage) look(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 	return plumbing.InvalidObject, nil, err
 }
 
+// ReleasePages takes what was read of packs out of the process's memory. A
+// caller that has just read most of a store and will now wait calls it.
+func (s *Storage) ReleasePages() {
+	s.packs.mu.RLock()
+	defer s.packs.mu.RUnlock()
+	for _, p := range s.packs.packs {
+		p.dropPages()
+	}
+}
+
 // Has says whether the object is there, without reading it. Where an index is
 // damaged it may return a *DamagedError instead.
 func (s *Storage) Has(h plumbing.Hash) (bool, error) {
