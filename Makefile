@@ -6,7 +6,7 @@ SHELL := bash
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
-BUILD     := go build -trimpath -ldflags '$(LDFLAGS)'
+BUILD     := go build -ldflags '$(LDFLAGS)'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # Programs that need no C library run anywhere; with one setting for everything
@@ -33,7 +33,7 @@ build: ## build ./bin/skein
 	$(BUILD) -o bin/ ./cmd/skein
 
 install: ## put skein where `go install` puts programs
-	go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/skein
+	go install -ldflags '$(LDFLAGS)' ./cmd/skein
 
 demo: build ## two agents hold a conversation through a fresh store; shows what is left on disk
 	@go run ./cmd/skein-demo -skein bin/skein
@@ -72,7 +72,7 @@ cross: # build and vet for every platform
 		go build ./... && go vet ./... || exit 1; \
 	done
 
-# make cannot read a version out of a program's name, so the name carries it.
+# The version is part of the program's name, so that a change of it builds a new one.
 $(TOOLS)/golangci-lint-%:
 	@$(call fetch,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,golangci-lint,$*)
 
