@@ -48,6 +48,7 @@ func (s *Store) unrecorded(ctx context.Context, agent string, messages []*Messag
 	var fresh []event.ID
 	seen := make(map[event.ID]bool, len(messages))
 	for _, m := range messages {
+		s.observe(m.ID) // a receipt sorts after its message: readers look for it only there
 		was := receipts[m.ID]
 		if seen[m.ID] || was == state || was == event.StateAcknowledged {
 			continue

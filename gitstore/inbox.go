@@ -66,7 +66,7 @@ func (s *Store) Inbox(ctx context.Context, q InboxQuery) (*Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	inbox, files, err := s.look(ctx, projects, box)
+	inbox, files, err := s.look(ctx, box)
 	if err != nil {
 		return nil, err
 	}
@@ -121,19 +121,15 @@ type waiting struct {
 }
 
 // look finds what waits in the views. Inbox.Next is not "" if there is more.
-func (s *Store) look(ctx context.Context, projects subtree, box mailbox) (*Inbox, []waiting, error) {
-	agents, err := s.agents()
-	if err != nil {
-		return nil, nil, err
-	}
-	seen, skipped, err := s.seenBy(ctx, agents, box.agent)
+func (s *Store) look(ctx context.Context, box mailbox) (*Inbox, []waiting, error) {
+	seen, skipped, err := s.seenBy(ctx, box.agent)
 	if err != nil {
 		return nil, nil, err
 	}
 	v := &s.read.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.catchUp(ctx, s, projects); err != nil {
+	if err := v.catchUp(ctx, s); err != nil {
 		return nil, nil, err
 	}
 	inbox := &Inbox{Agent: box.agent, Skipped: skipped + len(v.broken)}
@@ -143,22 +139,19 @@ func (s *Store) look(ctx context.Context, projects subtree, box mailbox) (*Inbox
 
 // seenBy returns what an agent has seen, and how many files of agents could
 // not be read.
-func (s *Store) seenBy(ctx context.Context, agents subtree, agent string) (witness, int, error) {
+func (s *Store) seenBy(ctx context.Context, agent string) (*witness, int, error) {
 	v := &s.read.seen
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.catchUp(ctx, s, agents); err != nil {
-		return witness{}, 0, err
+	if err := v.catchUp(ctx, s); err != nil {
+		return nil, 0, err
 	}
-	if w := v.agents[event.AgentDir(agent)]; w != nil {
-		return witness{w.name, w.joined, slices.Clone(w.seen)}, len(v.broken), nil
-	}
-	return witness{}, len(v.broken), nil
+	return v.copyOf(event.AgentDir(agent)), len(v.broken), nil
 }
 
 // waiting selects the messages that wait, counts them all in inbox and returns
 // those to be shown.
-func (v *view) waiting(box mailbox, seen witness, inbox *Inbox) (shown []waiting) {
+func (v *view) waiting(box mailbox, seen *witness, inbox *Inbox) (shown []waiting) {
 	r := v.newReach(box, seen)
 	for i := range v.records {
 		rec := &v.records[i]
@@ -207,7 +200,7 @@ const (
 // nobody is the number of an agent that has written nothing.
 const nobody = ^uint32(0)
 
-func (v *view) newReach(box mailbox, seen witness) *reach {
+func (v *view) newReach(box mailbox, seen *witness) *reach {
 	r := &reach{v: v, box: box, me: v.agentNumber(box.agent), from: v.agentNumber(box.from), thread: -1, now: box.now.UnixMilli(),
 		threads: make([]verdict, len(v.threads)), lists: make([]verdict, len(v.lists.values)), tags: make([]verdict, len(v.lists.values))}
 	joined := seen.joined

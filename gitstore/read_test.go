@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,5 +287,62 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	}
 	if in, err := s.Inbox(context.Background(), InboxQuery{Agent: "bob"}); err != nil || in.Total != 100 {
 		t.Errorf("after a call that was given up the inbox is %+v, %v", in, err)
+	}
+}
+
+// TestReadersAtOnce calls every reader of one Store at the same time, while it
+// and another process write.
+func TestReadersAtOnce(t *testing.T) {
+	s := openTest(t, quiet)
+	other := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true})
+	fill(t, s, 100, threadName)
+	ctx := context.Background()
+	var writers, readers sync.WaitGroup
+	done := make(chan struct{})
+	for _, w := range []*Store{s, other} {
+		writers.Go(func() {
+			for i := range 60 {
+				if _, err := w.Post(ctx, Post{From: "ann", Thread: threadName(i), Body: "recursion"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for name, call := range map[string]func() (count int, err error){
+		"inbox": func() (int, error) {
+			in, err := s.Inbox(ctx, InboxQuery{Agent: "bob"})
+			return in.Total + in.Skipped<<20, err
+		},
+		"read": func() (int, error) {
+			page, err := s.Read(ctx, ReadQuery{Thread: threadName(0)})
+			return page.Thread.Messages + page.Skipped<<20, err
+		},
+		"search": func() (int, error) {
+			found, err := s.Search(ctx, SearchQuery{Text: "recurs*"})
+			return found.Total + found.Skipped<<20, err
+		},
+		"agents": func() (int, error) { agents, err := s.Agents(ctx); return len(agents), err },
+	} {
+		readers.Go(func() {
+			for last := 0; ; {
+				n, err := call()
+				if err != nil || n < last || n > 1<<20 {
+					t.Errorf("%s: %d after %d, %v", name, n, last, err)
+					return
+				}
+				last = n
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(done)
+	readers.Wait()
+	if in, err := s.Inbox(ctx, InboxQuery{Agent: "bob"}); err != nil || in.Total != 220 {
+		t.Errorf("%+v, %v", in, err)
 	}
 }

@@ -92,13 +92,14 @@ func (w *witness) find(id event.ID) (sighting, bool) {
 	return w.seen[i], true
 }
 
-// catchUp makes the view one of the tree top. v.mu must be held.
-func (v *seenView) catchUp(ctx context.Context, s *Store, top subtree) error {
-	if v.built && v.top.hash == top.hash {
-		return nil
+// catchUp makes the view one of the tip, as view.catchUp does. v.mu must be held.
+func (v *seenView) catchUp(ctx context.Context, s *Store) error {
+	top, err := s.agents()
+	if err != nil || v.built && v.top.hash == top.hash {
+		return err
 	}
 	var c changes
-	err := s.diff(ctx, subtree{top.path, v.top.hash}, top, &c)
+	err = s.diff(ctx, subtree{top.path, v.top.hash}, top, &c)
 	if err == nil && len(c.removed)+len(c.gone) > 0 || damage(err) {
 		// Which receipt a sighting came from is not kept, and receipts hardly
 		// ever go: begin anew.
@@ -177,11 +178,7 @@ func (v *seenView) apply(found map[string]*witness, broken []string) {
 
 // receiptsOf returns what an agent has read and acknowledged.
 func (s *Store) receiptsOf(ctx context.Context, agent string) (event.Receipts, error) {
-	top, err := s.agents()
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.witness(ctx, top, event.AgentDir(agent))
+	w, err := s.witness(ctx, event.AgentDir(agent))
 	if err != nil {
 		return nil, err
 	}
@@ -194,18 +191,19 @@ func (s *Store) receiptsOf(ctx context.Context, agent string) (event.Receipts, e
 
 // witness returns what is known of one agent, from the view if that is built,
 // else by reading the agent's own directory. It must not be modified.
-func (s *Store) witness(ctx context.Context, top subtree, name string) (*witness, error) {
+func (s *Store) witness(ctx context.Context, name string) (*witness, error) {
 	v := &s.read.seen
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.built {
-		if err := v.catchUp(ctx, s, top); err != nil {
+		if err := v.catchUp(ctx, s); err != nil {
 			return nil, err
 		}
-		if w := v.agents[name]; w != nil {
-			return &witness{w.name, w.joined, slices.Clone(w.seen)}, nil
-		}
-		return &witness{}, nil
+		return v.copyOf(name), nil
+	}
+	top, err := s.agents()
+	if err != nil {
+		return nil, err
 	}
 	places, err := s.places(name, top)
 	if err != nil {
@@ -219,24 +217,31 @@ func (s *Store) witness(ctx context.Context, top subtree, name string) (*witness
 	return found[name], nil
 }
 
+// copyOf returns what is known of an agent; nothing of one that is not there.
+// v.mu must be held.
+func (v *seenView) copyOf(name string) *witness {
+	w := v.agents[name]
+	if w == nil {
+		return &witness{}
+	}
+	return &witness{w.name, w.joined, slices.Clone(w.seen)}
+}
+
 // fillReceipts fills in who has seen the messages.
 func (s *Store) fillReceipts(ctx context.Context, messages []*Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	top, err := s.agents()
-	if err != nil {
-		return err
-	}
 	v := &s.read.seen
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	var err error
 	var agents map[string]*witness
 	if v.built {
-		err = v.catchUp(ctx, s, top)
+		err = v.catchUp(ctx, s)
 		agents = v.agents
 	} else {
-		agents, err = s.witnessesSince(ctx, top, messages)
+		agents, err = s.witnessesSince(ctx, messages)
 	}
 	if err != nil {
 		return err
@@ -250,7 +255,11 @@ func (s *Store) fillReceipts(ctx context.Context, messages []*Message) error {
 // witnessesSince reads the receipts that can be for the messages: a receipt's
 // id is greater than that of the message, unless the message was written by a
 // clock that was far ahead.
-func (s *Store) witnessesSince(ctx context.Context, top subtree, messages []*Message) (map[string]*witness, error) {
+func (s *Store) witnessesSince(ctx context.Context, messages []*Message) (map[string]*witness, error) {
+	top, err := s.agents()
+	if err != nil {
+		return nil, err
+	}
 	oldest := slices.MinFunc(messages, func(a, b *Message) int { return a.ID.Compare(b.ID) }).ID.Time()
 	since := oldest.Unix()
 	if oldest.After(s.now()) {

@@ -110,13 +110,15 @@ type batch struct {
 	broken  []string
 }
 
-// catchUp makes the view one of the tree top. v.mu must be held.
-func (v *view) catchUp(ctx context.Context, s *Store, top subtree) error {
-	if v.built && v.top.hash == top.hash {
-		return nil
+// catchUp makes the view one of the tip. v.mu must be held: the tip is looked
+// up under it, so that calls do not drive the view back and forth.
+func (v *view) catchUp(ctx context.Context, s *Store) error {
+	top, err := s.projects()
+	if err != nil || v.built && v.top.hash == top.hash {
+		return err
 	}
 	var c changes
-	err := s.diff(ctx, subtree{top.path, v.top.hash}, top, &c)
+	err = s.diff(ctx, subtree{top.path, v.top.hash}, top, &c)
 	if damage(err) { // the old tree has gone: begin anew
 		v.reset()
 		c = changes{}
