@@ -53,11 +53,14 @@ func inflate(src []byte, size int) ([]byte, error) {
 }
 
 func inflater(src io.Reader) (io.ReadCloser, error) {
-	r, ok := inflaters.Get().(io.ReadCloser)
+	r, ok := inflaters.Get().(interface {
+		io.ReadCloser
+		zlib.Resetter
+	})
 	if !ok {
 		return zlib.NewReader(src)
 	}
-	if err := r.(zlib.Resetter).Reset(src, nil); err != nil {
+	if err := r.Reset(src, nil); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sort"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -358,13 +357,4 @@ func (p *pack) deltaBase(e packEntry, entry, off, end int64) (packEntry, error) 
 		return e, fmt.Errorf("%w: an object of type %d", errDamaged, e.kind)
 	}
 	return e, nil
-}
-
-// packBaseName cuts a pack directory's file name to its pack, "" for others.
-func packBaseName(file string) string {
-	base, ok := strings.CutSuffix(file, ".idx")
-	if !ok || !strings.HasPrefix(base, "pack-") {
-		return ""
-	}
-	return base
 }
