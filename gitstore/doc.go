@@ -44,7 +44,17 @@
 // # Reading
 //
 // Readers take no lock and see the state of one commit. A branch that is
-// missing or unreadable is an error, never an empty store.
+// missing or unreadable is an error, never an empty store. A damaged file costs
+// what it held and nothing else: it is left out, the answer counts it as
+// Skipped, and [Store.Verify] says what is wrong with it.
+//
+// [Store.Read] reads the newest directories of a thread, [Store.Search] all
+// messages that it cannot rule out by their paths, on all processors.
+// [Store.Inbox] folds every event into some 85 bytes a message when it is first
+// asked, and afterwards reads only what differs between two trees. Cursors
+// name a message, not a count: whatever is written meanwhile, going from page
+// to page shows each message once. [Store.Watch] tells when there is something
+// new, whoever wrote it.
 //
 // # Names and ids
 //

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"skein/gitstore/event"
 )
 
@@ -31,6 +33,33 @@ func sound(t *testing.T) *Store {
 		}
 	}
 	return s
+}
+
+// FuzzPaths: no path makes a reader panic, and one that Verify finds in its
+// place is one that readers look into.
+func FuzzPaths(f *testing.F) {
+	e := &event.Event{ID: idAt(plantTime, 9), At: plantTime, From: "filler"}
+	for _, path := range []string{"", "/", "projects", "projects/_7/axon/_k/model/2026-11/21d/" + event.FileName(e), "projects/axon/_project/2026-11/x", "agents/_7/bob/2026-11/x"} {
+		f.Add(path)
+	}
+	for _, path := range []string{"projects/axon/model/2026-11/x", "projects/_x/axon/_x/model/2026-11/x/x/x"} {
+		proper, err := properPath(mainRef, path, e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(proper)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		for _, ref := range []plumbing.ReferenceName{mainRef, agentsRef} {
+			want, err := properPath(ref, path, e)
+			_, rest, ok := cutThread(path)
+			month, _, spanned := pathSpan(filepath.ToSlash(filepath.Dir(rest)))
+			inMonth := monthDir(path) == event.Month(e.At)
+			if err == nil && want == path && (!ok || !spanned || !inMonth || month != testDay.AddDate(0, 0, -20).Unix()) {
+				t.Errorf("%s is in its place, and readers see %q", path, rest)
+			}
+		}
+	})
 }
 
 func TestVerifySound(t *testing.T) {
@@ -87,6 +116,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"no slug", commit(move("projects/Axon/model/2026-11/" + name)), "is no name of a thread"},
 		{"message in a project's directory", commit(move("projects/axon/_project/2026-11/" + name)), "is no place for it"},
 		{"outside projects", commit(move("stray/axon/model/2026-11/" + name)), "should be projects/axon/model"},
+		{"at the root", commit(move(name)), "lies where skein does not look for it"},
 		{"message among agents", func(t *testing.T, s *Store) {
 			plant(t, s, "agents", trailer(e.ID), move("agents/filler/2026-11/"+name))
 		}, "is no place for it"},
