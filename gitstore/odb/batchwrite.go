@@ -138,8 +138,9 @@ func (w *batchWrite) publish() error {
 	return nil
 }
 
-// abandon removes what was written, unless a ref needs it. What cannot be
-// removed is garbage that Maintain clears.
+// abandon removes what was written, unless a ref needs it, or others have seen
+// it: a git repack may rely on an object of ours already. What is left is
+// garbage that merging takes along or Maintain clears.
 func (w *batchWrite) abandon() {
 	var err error
 	for _, lock := range w.locks {
@@ -151,12 +152,10 @@ func (w *batchWrite) abandon() {
 	if w.temp != "" {
 		_ = w.s.fs().Remove(w.temp)
 	}
-	if w.moved {
+	if w.moved || w.base == "" || exists(w.base+".idx") {
 		return
 	}
-	if slices.Contains(w.created, w.base+".pack") {
-		_ = w.s.removePack(w.base)
-	} else if len(w.created) > 0 {
-		_ = w.s.fs().Remove(w.base + ".keep")
+	for _, name := range slices.Backward(w.created) {
+		_ = w.s.fs().Remove(name)
 	}
 }

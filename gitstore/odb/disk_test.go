@@ -255,6 +255,28 @@ func randomLoss(rng *rand.Rand) loss {
 
 func (l loss) chance(p float64) bool { return l.rng.Float64() < p }
 
+// moment picks when the power fails: at any time, but not often within a row
+// of flushes, and often just before a single one or just after a mark.
+func (d *disk) moment(rng *rand.Rand) int {
+	for {
+		k := d.start + rng.IntN(len(d.log)-d.start+1)
+		if k == d.start || k == len(d.log) {
+			return k
+		}
+		before, next := d.log[k-1].kind, d.log[k].kind
+		chance := .2
+		switch {
+		case before == synced && next == synced:
+			chance = .02
+		case before == wrote && next == synced, before == noted:
+			chance = 1
+		}
+		if rng.Float64() < chance {
+			return k
+		}
+	}
+}
+
 // crash builds the directory as it may be when the power fails after the first
 // k changes.
 func (d *disk) crash(k int, l loss, to string) error {
@@ -396,7 +418,10 @@ func (d *disk) buildFile(path string, inode int, f *file) error {
 		}
 		return os.Link(cached, path)
 	}
-	if err := os.WriteFile(path, f.data, 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.TrimRight(f.data, "\x00"), 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(path, int64(len(f.data))); err != nil { // the rest of a journal, mostly
 		return err
 	}
 	if strings.HasSuffix(path, ".lock") {

@@ -98,7 +98,7 @@ func tryFault(t *testing.T, dir string, f fault, n int, do func(*Storage) error,
 	t.Helper()
 	errno := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}[n%3]
 	calls, armed, failed := 0, false, ""
-	s := open(t, dir, Options{Boot: "boot", Logger: quiet(), FS: hookFS{OS, func(call string) outcome {
+	s := open(t, dir, Options{Boot: "boot", Logger: quiet(), FS: hookFS{OS, func(call, _ string) outcome {
 		if !armed {
 			return outcome{}
 		}
@@ -204,7 +204,7 @@ func fullJournal(t *testing.T, dir string) []string {
 func killedWriter(t *testing.T, dir string) []string {
 	ids := threeBatches(t, dir)
 	dead := false
-	s := open(t, dir, Options{Boot: "boot", FS: hookFS{OS, func(call string) outcome {
+	s := open(t, dir, Options{Boot: "boot", FS: hookFS{OS, func(call, _ string) outcome {
 		if dead = dead || call == "rename"; dead {
 			return outcome{err: errKilled}
 		}

@@ -14,15 +14,15 @@ type outcome struct {
 	late  bool  // it is done, and reported as failed all the same
 }
 
-// hookFS asks hook before every call that changes the disk. What it is told is
-// the name of the call.
+// hookFS asks hook before every call that changes the disk. It is told the
+// name of the call and of the file.
 type hookFS struct {
 	FS
-	hook func(call string) outcome
+	hook func(call, name string) outcome
 }
 
-func (h hookFS) do(name string, call func() error) error {
-	o := h.hook(name)
+func (h hookFS) do(kind, name string, call func() error) error {
+	o := h.hook(kind, name)
 	if o.err == nil {
 		return call()
 	}
@@ -33,43 +33,44 @@ func (h hookFS) do(name string, call func() error) error {
 }
 
 func (h hookFS) OpenFile(name string, flag int, perm fs.FileMode) (f File, err error) {
-	err = h.do("open", func() error { f, err = h.FS.OpenFile(name, flag, perm); return err })
+	err = h.do("open", name, func() error { f, err = h.FS.OpenFile(name, flag, perm); return err })
 	if err != nil {
 		if f != nil {
 			f.Close()
 		}
 		return nil, err
 	}
-	return hookFile{f, h}, nil
+	return hookFile{f, h, name}, nil
 }
 
 func (h hookFS) Mkdir(name string, perm fs.FileMode) error {
-	return h.do("mkdir", func() error { return h.FS.Mkdir(name, perm) })
+	return h.do("mkdir", name, func() error { return h.FS.Mkdir(name, perm) })
 }
 
 func (h hookFS) Rename(from, to string) error {
-	return h.do("rename", func() error { return h.FS.Rename(from, to) })
+	return h.do("rename", to, func() error { return h.FS.Rename(from, to) })
 }
 
 func (h hookFS) Remove(name string) error {
-	return h.do("remove", func() error { return h.FS.Remove(name) })
+	return h.do("remove", name, func() error { return h.FS.Remove(name) })
 }
 
 func (h hookFS) SyncFile(name string) error {
-	return h.do("sync", func() error { return h.FS.SyncFile(name) })
+	return h.do("sync", name, func() error { return h.FS.SyncFile(name) })
 }
 
 func (h hookFS) SyncDir(name string) error {
-	return h.do("sync directory", func() error { return h.FS.SyncDir(name) })
+	return h.do("sync directory", name, func() error { return h.FS.SyncDir(name) })
 }
 
 type hookFile struct {
 	File
-	h hookFS
+	h    hookFS
+	name string
 }
 
 func (f hookFile) write(b []byte, call func([]byte) (int, error)) (int, error) {
-	o := f.h.hook("write")
+	o := f.h.hook("write", f.name)
 	switch {
 	case o.err == nil:
 		return call(b)
@@ -89,5 +90,5 @@ func (f hookFile) WriteAt(b []byte, off int64) (int, error) {
 	return f.write(b, func(b []byte) (int, error) { return f.File.WriteAt(b, off) })
 }
 
-func (f hookFile) Sync() error     { return f.h.do("sync", f.File.Sync) }
-func (f hookFile) Datasync() error { return f.h.do("sync", f.File.Datasync) }
+func (f hookFile) Sync() error     { return f.h.do("sync", f.name, f.File.Sync) }
+func (f hookFile) Datasync() error { return f.h.do("sync", f.name, f.File.Datasync) }

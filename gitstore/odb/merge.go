@@ -30,10 +30,9 @@ type span struct {
 // left alone: their entries depend on their places. It says whether it merged
 // anything.
 //
-// The merged pack is kept from git until its sources are gone. A repack leaves
-// out what it sees in a kept pack, and then removes the packs that are not: had
-// it seen both a kept source and a merged pack that was not kept, it would
-// remove the one, and we the other.
+// The merged pack has a .keep file until its sources are gone. Without it a git
+// repack that runs beside us would leave out what is also in a source that has
+// one, and then remove the merged pack, and we the source.
 func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
 	spans, sources, err := s.packs.spansOf(sources)
 	if err != nil || len(sources) < 2 {
@@ -46,16 +45,6 @@ func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
 	if err := s.packs.replace(sources, base); err != nil {
 		return false, err
 	}
-	if !s.removeMerged(sources, base) {
-		s.packs.leave(base)
-		return true, nil
-	}
-	return true, s.fs().Remove(base + ".keep")
-}
-
-// removeMerged removes the sources of a merged pack, and says whether all of
-// them are gone.
-func (s *Storage) removeMerged(sources []*pack, base string) bool {
 	gone := true
 	for _, p := range sources {
 		if p.path == base {
@@ -67,7 +56,10 @@ func (s *Storage) removeMerged(sources []*pack, base string) bool {
 			s.opts.Logger.Warn("a merged pack cannot be removed; it only takes space", "pack", p.path, "error", err)
 		}
 	}
-	return gone
+	if gone {
+		err = s.fs().Remove(base + ".keep")
+	}
+	return true, err
 }
 
 // removePack removes a pack whose objects are elsewhere, the index first, so
@@ -147,25 +139,17 @@ func (p *pack) spans() (spans []span, err error) {
 // returns its path without ending.
 func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, err error) {
 	temp := tempName(filepath.Join(s.packDir(), "merged"))
-	f, err := s.fs().OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, packMode)
+	sum, entries, err := s.writeSpans(ctx, temp, spans)
 	if err != nil {
+		_ = s.fs().Remove(temp)
 		return "", err
 	}
-	sum, entries, err := s.copySpans(ctx, f, spans)
-	if err == nil {
-		err = f.Sync()
+	base = s.packPath(packBase(sum))
+	if err := s.writeKeep(base); err != nil {
+		_ = s.fs().Remove(temp)
+		return "", err
 	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		base = s.packPath(packBase(sum))
-		err = s.keepMerged(base)
-	}
-	if err == nil {
-		err = s.fs().Rename(temp, base+".pack")
-	}
-	if err != nil {
+	if err := s.fs().Rename(temp, base+".pack"); err != nil {
 		_ = s.fs().Remove(temp)
 		return "", err
 	}
@@ -175,14 +159,28 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 	return base, s.fs().SyncDir(s.packDir())
 }
 
-// keepMerged writes the .keep file of a pack that is about to appear. It is
-// there already if an earlier merge of the same packs was cut short.
-func (s *Storage) keepMerged(base string) error {
+func (s *Storage) writeKeep(base string) error {
 	err := writeFile(s.fs(), base+".keep", 0o600, false, []byte(keepNote))
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return nil // left by a merge that was cut short
 	}
 	return err
+}
+
+// writeSpans writes the spans as one pack, durably but for its name.
+func (s *Storage) writeSpans(ctx context.Context, name string, spans []span) (sum []byte, entries []entry, err error) {
+	f, err := s.fs().OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, packMode)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, entries, err = s.copySpans(ctx, f, spans)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return sum, entries, err
 }
 
 func (s *Storage) copySpans(ctx context.Context, f io.Writer, spans []span) (sum []byte, entries []entry, err error) {

@@ -200,11 +200,11 @@ func (l *refLock) publish() error {
 // abandon lets go of the lock; the ref keeps its value.
 func (l *refLock) abandon() error { return l.s.fs().Remove(l.path + ".lock") }
 
-// setRef writes a ref whatever it holds, durably, and before it the packs that
-// no journal may vouch for: a writer may have been killed before the flush of
-// its record. The caller holds the store's lock.
+// setRef writes a ref whatever it holds, durably. Before that it flushes the
+// journal, which vouches for the objects and for the other refs of a batch: the
+// writer may have been killed before it did. The caller holds the store's lock.
 func (s *Storage) setRef(name plumbing.ReferenceName, value plumbing.Hash) error {
-	if err := s.syncKept(); err != nil {
+	if err := s.fs().SyncFile(s.journal.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := s.announce([]move{{ref: name, new: value}}); err != nil {
