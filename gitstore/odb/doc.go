@@ -21,10 +21,7 @@
 //
 // Each batch is one small pack. What makes it durable is not the pack but a
 // record in the journal, which holds the same bytes: one flush of one file whose
-// blocks are allocated, where a durable pack, index and ref would cost four. On
-// an ext4 with a journal a durable commit takes about as long as a durable
-// SQLite insert (WAL, synchronous=FULL; ratio 0.97 in one run), against 1.85
-// times that for the best that flushing the git files themselves can do. From
+// blocks are allocated, where a durable pack, index and ref would cost four. From
 // time to time a checkpoint makes packs and refs durable on their own and
 // empties the journal.
 //
