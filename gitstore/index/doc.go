@@ -72,7 +72,7 @@
 // folded as strings.EqualFold does, anything but letters, digits and marks
 // separates, each character of a script without spaces and each emoji is a
 // word. [Query.Matcher] does the same for a walk through the tree. FTS5 keeps
-// no text (content=”), positions for phrases, and neither sizes of columns
+// no text (it is contentless), positions for phrases, and neither sizes of columns
 // (they cost half of the time of an insert) nor prefixes (they would double
 // the index: rec* takes 4 ms at 100,000 messages without).
 //
