@@ -21,11 +21,6 @@ type batchWrite struct {
 	moved       bool // one ref at least has its new value
 }
 
-// keepNote marks our own small packs: git leaves packs with a .keep file
-// alone, so a repack that runs beside us cannot drop objects whose ref has not
-// moved yet. Merging writes packs without it.
-const keepNote = "skein\n"
-
 // run takes the batch from memory to where everybody sees it.
 func (w *batchWrite) run() error {
 	if err := w.prepare(); err != nil {
@@ -89,12 +84,14 @@ func (w *batchWrite) prepare() error {
 }
 
 // writePack writes pack and index, the index under a temporary name: without
-// it nobody finds the pack.
+// it nobody finds the pack. An empty .keep file marks our own small packs: git
+// leaves packs that have one alone, so a repack that runs beside us cannot drop
+// objects whose ref has not moved yet.
 func (w *batchWrite) writePack() error {
 	if w.base == "" {
 		return nil
 	}
-	if err := w.create(w.base+".keep", 0o600, []byte(keepNote)); err != nil {
+	if err := w.create(w.base+".keep", 0o600, nil); err != nil {
 		return err
 	}
 	if err := w.create(w.base+".pack", packMode, w.data); err != nil {

@@ -74,6 +74,9 @@ func writeFile(fsys FS, name string, perm fs.FileMode, sync bool, parts ...[]byt
 		}
 	}()
 	for _, part := range parts {
+		if len(part) == 0 {
+			continue
+		}
 		if _, err := f.Write(part); err != nil {
 			return err
 		}

@@ -217,11 +217,11 @@ func (s *Storage) clearFile(dir, name string) {
 	_ = s.fs().Remove(path) // tried again next time
 }
 
-// ourKeep says whether a .keep file is our mark of a small pack. One that lost
-// its contents in a power loss is taken for ours: merging loses nothing.
+// ourKeep says whether a .keep file is our mark of a small pack. Those of git
+// tell who is keeping the pack; ours are empty.
 func ourKeep(name string) bool {
-	note, err := os.ReadFile(name)
-	return err == nil && (len(note) == 0 || string(note) == keepNote)
+	info, err := os.Lstat(name)
+	return err == nil && info.Size() == 0
 }
 
 func exists(name string) bool {

@@ -36,8 +36,10 @@ type journal struct {
 	tips map[plumbing.ReferenceName]plumbing.Hash // what the records so far moved the refs to
 
 	file File     // for writing; opened at the first use
-	note File     // announceFile
 	read *os.File // for reading
+
+	note     File // announceFile, for writing and for reading
+	noteRead *os.File
 
 	generation uint64 // of the records so far; 0: none is known
 	next       uint64 // sequence number of the next record
@@ -54,16 +56,17 @@ func (j *journal) init(path string, o Options) {
 
 func (j *journal) close() error {
 	var err error
-	if j.file != nil {
-		err = j.file.Close()
+	for _, f := range []File{j.file, j.note} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
 	}
-	if j.note != nil {
-		err = errors.Join(err, j.note.Close())
+	for _, f := range []*os.File{j.read, j.noteRead} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
 	}
-	if j.read != nil {
-		err = errors.Join(err, j.read.Close())
-	}
-	j.file, j.note, j.read = nil, nil, nil
+	j.file, j.note, j.read, j.noteRead = nil, nil, nil, nil
 	return err
 }
 
@@ -186,17 +189,22 @@ func (j *journal) knows(moves []move) bool {
 	})
 }
 
-// announce overwrites the note of what the refs' locks hold.
-func (j *journal) announce(note []byte) error {
-	if j.note == nil {
-		file, err := j.opts.FS.OpenFile(filepath.Join(filepath.Dir(j.path), announceFile), os.O_WRONLY|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		j.note = file
+// openNote opens the note of what the refs' locks hold.
+func (j *journal) openNote() error {
+	if j.note != nil {
+		return nil
 	}
-	_, err := j.note.WriteAt(note, 0)
-	return err
+	name := filepath.Join(filepath.Dir(j.path), announceFile)
+	note, err := j.opts.FS.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	read, err := os.Open(name)
+	if err != nil {
+		return errors.Join(err, note.Close())
+	}
+	j.note, j.noteRead = note, read
+	return nil
 }
 
 // fits says whether a record has room before the next checkpoint. catchUp

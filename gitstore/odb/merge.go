@@ -160,7 +160,7 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 }
 
 func (s *Storage) writeKeep(base string) error {
-	err := writeFile(s.fs(), base+".keep", 0o600, false, []byte(keepNote))
+	err := writeFile(s.fs(), base+".keep", 0o600, false)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // left by a merge that was cut short
 	}

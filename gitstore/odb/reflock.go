@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -135,6 +136,9 @@ func (s *Storage) clearLocks() error {
 // announce notes the values that the refs' locks are about to hold, so that
 // the next writer knows them for ours if this process is killed.
 func (s *Storage) announce(moves []move) error {
+	if err := s.journal.openNote(); err != nil {
+		return err
+	}
 	if err := s.clearLeft(); err != nil {
 		return err
 	}
@@ -142,19 +146,28 @@ func (s *Storage) announce(moves []move) error {
 	for _, m := range moves {
 		note = append(note, m.ref.String()+".lock\n"+m.new.String()+"\n"...)
 	}
-	return s.journal.announce(append(note, '\n')) // an older and longer one may lie behind
+	_, err := s.journal.note.WriteAt(append(note, '\n'), 0) // an older and longer one may lie behind
+	return err
 }
 
 // retract says that no lock is left. Without it the next lock of another
 // program might be taken for ours.
-func (s *Storage) retract() { _ = s.journal.announce([]byte(retracted)) }
+func (s *Storage) retract() {
+	if s.journal.note != nil {
+		_, _ = s.journal.note.WriteAt([]byte(retracted), 0) // at worst that lock is waited for
+	}
+}
 
 // clearLeft removes the locks that the last writer announced and did not
 // retract. The caller holds the store's lock, so that writer is dead.
 func (s *Storage) clearLeft() error {
-	note, err := os.ReadFile(filepath.Join(s.StateDir(), announceFile))
-	text, left := strings.CutPrefix(string(note), announced)
-	if !left || err != nil {
+	note := make([]byte, 4096)
+	n, err := s.journal.noteRead.ReadAt(note, 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	text, left := strings.CutPrefix(string(note[:n]), announced)
+	if !left {
 		return nil
 	}
 	text, _, _ = strings.Cut(text, "\n\n")
