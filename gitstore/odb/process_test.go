@@ -218,7 +218,7 @@ func readUntilTold(dir, _ string) error {
 			}
 			seen[ref] = len(ids)
 		}
-		fmt.Println("read")
+		fmt.Fprintln(os.Stdout, "read")
 		return nil
 	})
 }
