@@ -171,7 +171,7 @@ func postUntilTold(dir, name string) error {
 		if err := post(s, ref, 20*i%3000, ids...); err != nil {
 			return err
 		}
-		fmt.Printf("%s %s\n", ref, strings.Join(ids, " "))
+		fmt.Fprintf(os.Stdout, "%s %s\n", ref, strings.Join(ids, " "))
 		if s.MaintenanceDue() {
 			return s.Maintain(context.Background())
 		}
