@@ -2,11 +2,8 @@ package odb
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"os"
 	"strconv"
 
 	"github.com/gofrs/flock"
@@ -34,21 +31,18 @@ func (s *Storage) Lock(ctx context.Context) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, lockError(ctx)
 	}
-	for {
-		file := l.file()
-		ok, err := s.tryLock(file)
-		if err == nil && !ok {
-			err = waitLock(ctx, file)
-		}
-		if err != nil {
-			<-l.held
-			return nil, err
-		}
-		if l.current(file) {
-			return l.unlocker(file), nil
-		}
-		_ = file.Unlock() // of a file that was removed by hand
+	file := flock.New(l.path, flock.SetPermissions(0o600))
+	if ok, err := file.TryLock(); err != nil {
+		<-l.held
+		return nil, fmt.Errorf("lock the store: %w", err)
+	} else if ok {
+		return l.unlocker(file), nil
 	}
+	if err := waitLock(ctx, file); err != nil {
+		<-l.held
+		return nil, err
+	}
+	return l.unlocker(file), nil
 }
 
 // TryLock takes the store's lock if nobody holds it; otherwise ok is false.
@@ -59,44 +53,16 @@ func (s *Storage) TryLock() (unlock func(), ok bool, err error) {
 	default:
 		return nil, false, nil
 	}
-	for {
-		file := l.file()
-		ok, err = s.tryLock(file)
-		if err != nil || !ok {
-			<-l.held
-			return nil, false, err
+	file := flock.New(l.path, flock.SetPermissions(0o600))
+	ok, err = file.TryLock()
+	if err != nil || !ok {
+		<-l.held
+		if err != nil {
+			err = fmt.Errorf("lock the store: %w", err)
 		}
-		if l.current(file) {
-			return l.unlocker(file), true, nil
-		}
-		_ = file.Unlock() // of a file that was removed by hand
+		return nil, false, err
 	}
-}
-
-func (l *storeLock) file() *flock.Flock { return flock.New(l.path, flock.SetPermissions(0o600)) }
-
-func (s *Storage) tryLock(file *flock.Flock) (bool, error) {
-	ok, err := file.TryLock()
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := mkdir(s.fs(), s.StateDir()); err != nil {
-			return false, fmt.Errorf("lock the store: %w", err)
-		}
-		ok, err = file.TryLock()
-	}
-	if err != nil {
-		return false, fmt.Errorf("lock the store: %w", err)
-	}
-	return ok, nil
-}
-
-// current says whether the locked file is the one that others would lock.
-func (l *storeLock) current(file *flock.Flock) bool {
-	ours, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Stat(l.path)
-	return err == nil && os.SameFile(ours, named)
+	return l.unlocker(file), true, nil
 }
 
 func (l *storeLock) unlocker(file *flock.Flock) func() {
