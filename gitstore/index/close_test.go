@@ -10,7 +10,7 @@ import (
 // TestCloseLeavesNoLog tells that nothing is left open: SQLite removes its
 // write-ahead log when the last connection is closed.
 func TestCloseLeavesNoLog(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "index")
+	dir := filepath.Join(t.TempDir(), "index of #1 at 100%?mode=ro&x")
 	x := openTest(t, dir, Options{})
 	if err := x.Update(context.Background(), State{}, benchState, newCorpus(20).all()); err != nil {
 		t.Fatal(err)

@@ -236,6 +236,9 @@ func overwrite(path string, data []byte) error {
 func TestReplaced(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "index")
 	a, b := openTest(t, dir, Options{}), openTest(t, dir, Options{})
+	if err := a.Update(context.Background(), State{}, stepState(1), yield(nil)); err != nil {
+		t.Fatal(err)
+	}
 	if err := a.Reset(); err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +246,9 @@ func TestReplaced(t *testing.T) {
 		t.Fatalf("view of what was replaced: %v", err)
 	}
 	if err := b.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reset(); err != nil { // once more, by somebody who was slow
 		t.Fatal(err)
 	}
 	if a.file.name != b.file.name {

@@ -107,6 +107,17 @@ func (c *conn) check() error {
 	return err
 }
 
+// fresh tells whether nothing was written to the file since it was made.
+func (f *file) fresh() bool {
+	c, err := f.get()
+	if err != nil {
+		return false
+	}
+	defer c.put()
+	s, err := readState(c)
+	return err == nil && s == state{}
+}
+
 // get returns a connection for use by one goroutine, if the file is sound.
 func (f *file) get() (*conn, error) {
 	if err := f.checkStamp(); err != nil {

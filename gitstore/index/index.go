@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -96,16 +97,18 @@ func (x *Index) get() (*conn, error) {
 		return nil, errClosed
 	}
 	switch name, err := newest(x.dir); {
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, damaged("%w", err)
+	case err != nil:
+		return nil, fmt.Errorf("read the directory of the index: %w", err)
 	case name != f.name:
 		return nil, damaged("%s was replaced by %q", f.name, name)
 	}
 	return f.get()
 }
 
-// Reset throws the index away after ErrDamaged and begins an empty one. If
-// another process has done so already, its index is opened.
+// Reset throws the index away after ErrDamaged and begins an empty one. If that
+// has been done already, here or by another process, it is that one.
 func (x *Index) Reset() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -117,6 +120,9 @@ func (x *Index) Reset() error {
 	}
 	name, err := newest(x.dir)
 	if err == nil && name == x.file.name {
+		if x.file.fresh() {
+			return nil
+		}
 		err = makeFile(x.dir, name)
 	}
 	if err != nil {

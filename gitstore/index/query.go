@@ -22,7 +22,7 @@ type Query struct {
 	Project, Status string
 	Since, Before   time.Time // zero: no bound; Since is included
 
-	Member string // set by the caller: only threads with that member
+	Member string // only threads with that member; see Narrow
 
 	terms []term
 }
@@ -146,6 +146,30 @@ func (q *Query) join() error {
 		return &QueryError{Problem: fmt.Sprintf("project %q is not that of thread %q; leave one of them out", q.Project, q.Thread)}
 	}
 	return nil
+}
+
+// Narrow restricts the query further: to a project, to threads with a status
+// or a member, to messages with a tag. "" leaves it as it is.
+func (q *Query) Narrow(project, status, member, tag string) error {
+	for _, f := range []struct{ name, value, has string }{{"project", project, q.Project}, {"status", strings.ToLower(status), q.Status}} {
+		if f.value == "" || f.value == f.has {
+			continue
+		}
+		if err := filters[f.name](q, f.value, time.Time{}); err != nil {
+			return &QueryError{Problem: fmt.Sprintf("%s %q: %v", f.name, f.value, err)}
+		}
+	}
+	if member != "" {
+		name, err := event.AgentName(member)
+		if err != nil {
+			return &QueryError{Problem: fmt.Sprintf("member: %v", err)}
+		}
+		q.Member = name
+	}
+	if tag = strings.TrimSpace(tag); tag != "" {
+		q.Tags = append(q.Tags, tag)
+	}
+	return q.join()
 }
 
 // Empty tells whether the query asks for nothing.

@@ -69,6 +69,22 @@ func TestQueryErrors(t *testing.T) {
 // long is an agent's name that is none.
 func long(n int) string { return strings.Repeat("-", n) }
 
+func TestNarrow(t *testing.T) {
+	q := mustParse(t, "bound project:axon")
+	if err := q.Narrow("axon", "Resolved", "Ann", " x "); err != nil || q.Status != "resolved" || q.Member != "ann" || q.Tags[0] != "x" {
+		t.Errorf("%+v, %v", q, err)
+	}
+	for _, c := range [][3]string{{"hall"}, {"", "done"}, {"", "", "-"}} {
+		var bad *QueryError
+		if err := mustParse(t, "project:axon").Narrow(c[0], c[1], c[2], ""); !errors.As(err, &bad) || bad.Error() == "" {
+			t.Errorf("%q: %v", c, err)
+		}
+	}
+	if err := mustParse(t, "thread:axon/a").Narrow("hall", "", "", ""); err == nil {
+		t.Error("a thread of another project was taken")
+	}
+}
+
 func TestMatchText(t *testing.T) {
 	for _, c := range []struct {
 		query, title, body string

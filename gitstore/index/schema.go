@@ -21,7 +21,7 @@ const (
 const (
 	hashBytes     = 4 << 20
 	readCacheKB   = 2 << 10
-	updateCacheKB = 16 << 10
+	updateCacheKB = 8 << 10
 	walBytes      = 16 << 20 // to which the log is cut back after a large update
 )
 

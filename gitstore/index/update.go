@@ -88,8 +88,8 @@ func (u *update) run(from, to State, changes iter.Seq2[Change, error]) error {
 // order, and inboxes and searches are the faster the closer it is to that of
 // ids.
 const (
-	groupSize  = 4 << 10
-	groupBytes = 4 << 20
+	groupSize  = 1 << 10
+	groupBytes = 1 << 20
 	queued     = 2 // groups under way between the goroutines
 )
 
@@ -174,10 +174,8 @@ func comparePrepared(a, b prepared) int {
 	return cmp.Or(x.Compare(y), cmp.Compare(a.Path, b.Path))
 }
 
-const largeUpdate = 2 << 10 // changes
-
 func (u *update) applyGroup(group []prepared) error {
-	if len(group) >= largeUpdate && !u.large {
+	if len(group) == groupSize && !u.large {
 		u.large = true
 		if err := u.c.exec(fmt.Sprintf(`PRAGMA cache_size = -%d`, updateCacheKB)); err != nil {
 			return err

@@ -2,8 +2,11 @@ package odb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"strconv"
 
 	"github.com/gofrs/flock"
@@ -31,18 +34,21 @@ func (s *Storage) Lock(ctx context.Context) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, lockError(ctx)
 	}
-	file := flock.New(l.path, flock.SetPermissions(0o600))
-	if ok, err := file.TryLock(); err != nil {
-		<-l.held
-		return nil, fmt.Errorf("lock the store: %w", err)
-	} else if ok {
-		return l.unlocker(file), nil
+	for {
+		file := l.file()
+		ok, err := s.tryLock(file)
+		if err == nil && !ok {
+			err = waitLock(ctx, file)
+		}
+		if err != nil {
+			<-l.held
+			return nil, err
+		}
+		if l.current(file) {
+			return l.unlocker(file), nil
+		}
+		_ = file.Unlock() // of a file that was removed by hand
 	}
-	if err := waitLock(ctx, file); err != nil {
-		<-l.held
-		return nil, err
-	}
-	return l.unlocker(file), nil
 }
 
 // TryLock takes the store's lock if nobody holds it; otherwise ok is false.
@@ -53,16 +59,44 @@ func (s *Storage) TryLock() (unlock func(), ok bool, err error) {
 	default:
 		return nil, false, nil
 	}
-	file := flock.New(l.path, flock.SetPermissions(0o600))
-	ok, err = file.TryLock()
-	if err != nil || !ok {
-		<-l.held
-		if err != nil {
-			err = fmt.Errorf("lock the store: %w", err)
+	for {
+		file := l.file()
+		ok, err = s.tryLock(file)
+		if err != nil || !ok {
+			<-l.held
+			return nil, false, err
 		}
-		return nil, false, err
+		if l.current(file) {
+			return l.unlocker(file), true, nil
+		}
+		_ = file.Unlock() // of a file that was removed by hand
 	}
-	return l.unlocker(file), true, nil
+}
+
+func (l *storeLock) file() *flock.Flock { return flock.New(l.path, flock.SetPermissions(0o600)) }
+
+func (s *Storage) tryLock(file *flock.Flock) (bool, error) {
+	ok, err := file.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := mkdir(s.fs(), s.StateDir()); err != nil {
+			return false, fmt.Errorf("lock the store: %w", err)
+		}
+		ok, err = file.TryLock()
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock the store: %w", err)
+	}
+	return ok, nil
+}
+
+// current says whether the locked file is the one that others would lock.
+func (l *storeLock) current(file *flock.Flock) bool {
+	ours, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(l.path)
+	return err == nil && os.SameFile(ours, named)
 }
 
 func (l *storeLock) unlocker(file *flock.Flock) func() {

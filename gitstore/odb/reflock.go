@@ -50,9 +50,6 @@ func (l *refLock) check() error {
 	if err == nil && current != l.move.old {
 		err = fmt.Errorf("%s %w", l.move.ref, errRefRace)
 	}
-	if err == nil && isDirectory(l.path) {
-		err = l.s.fs().Remove(l.path) // empty: git leaves it where longer names were
-	}
 	return err
 }
 
@@ -198,14 +195,20 @@ func (s *Storage) clearLock(lock, value string) error {
 	}
 }
 
-// publish moves the ref. After it the new value is what everybody reads. A
-// network file system may report the failure of a rename that it has done.
+// publish moves the ref. After it the new value is what everybody reads.
 func (l *refLock) publish() error {
 	err := l.s.fs().Rename(l.path+".lock", l.path)
-	if err != nil {
-		if now, rerr := l.s.readRef(l.move.ref); rerr == nil && now == l.move.new {
-			return nil
+	if err != nil && isDirectory(l.path) { // empty: git leaves it where longer names were
+		if err = l.s.fs().Remove(l.path); err == nil {
+			err = l.s.fs().Rename(l.path+".lock", l.path)
 		}
+	}
+	if err == nil {
+		return nil
+	}
+	// A network file system may report that a rename failed which it has done.
+	if now, rerr := l.s.readRef(l.move.ref); rerr == nil && now == l.move.new {
+		return nil
 	}
 	return err
 }

@@ -15,7 +15,7 @@ import (
 
 // Refs are files under refs/, or lines of packed-refs, as git keeps them.
 
-var errBadRef = errors.New("holds no object id")
+var errBadRef = errors.New("holds no object id (git fsck --lost-found shows what it may have held)")
 
 // Ref returns the object id of a ref below refs/. It returns
 // plumbing.ErrReferenceNotFound only when the ref really is nowhere: one that
