@@ -58,10 +58,7 @@ func (s *Store) importRequest(record Record) (*request, error) {
 	if h == (home{}) {
 		h.agent = e.From
 	}
-	if _, err := parseHome(h.ref().Short(), h.String()); err != nil {
-		return nil, err
-	}
-	if !h.takes(e) {
+	if !h.valid() || !h.takes(e) {
 		return nil, fmt.Errorf("%s is no place for a %q event of %s", h, e.Kind, e.From)
 	}
 	e.At = e.ID.Time()

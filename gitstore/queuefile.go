@@ -65,17 +65,24 @@ func (h home) String() string {
 // parseHome is the inverse of home.String; names that skein would not have
 // written are refused.
 func parseHome(branch, s string) (home, error) {
-	if branch == agentsRef.Short() {
-		if name, err := event.AgentName(s); err != nil || name != s {
-			return home{}, fmt.Errorf("%q is no agent's name", s)
-		}
-		return home{agent: s}, nil
+	h, ok := home{agent: s}, branch == agentsRef.Short()
+	if branch == mainRef.Short() {
+		h = home{}
+		h.project, h.thread, ok = strings.Cut(s, "/")
 	}
-	project, thread, ok := strings.Cut(s, "/")
-	if branch != mainRef.Short() || !ok || !isSlug(project) || thread != "" && !isSlug(thread) {
+	if !ok || !h.valid() {
 		return home{}, fmt.Errorf("there is no place %q on branch %q", s, branch)
 	}
-	return home{project: project, thread: thread}, nil
+	return h, nil
+}
+
+// valid tells whether skein would have written these names.
+func (h home) valid() bool {
+	if h.agent != "" {
+		name, err := event.AgentName(h.agent)
+		return err == nil && name == h.agent
+	}
+	return isSlug(h.project) && (h.thread == "" || isSlug(h.thread))
 }
 
 func isSlug(s string) bool {
