@@ -14,9 +14,12 @@ import (
 const maxFiles = 64
 
 // home is whose directory an event belongs to: a thread's, a project's own
-// (thread is ""), or on the branch agents an agent's.
+// (thread is ""), that of keys of the shared state, that of redactions, or on
+// the branch agents an agent's.
 type home struct {
 	project, thread string
+	key             string // event.KeyDir of the keys
+	redactions      bool
 	agent           string
 }
 
@@ -130,17 +133,28 @@ func hasDir(raw []byte, name string) bool {
 	return ok && e.Dir
 }
 
+// top returns the directory of the branch below which h lies, and the name
+// that it has there; none for the redactions, which lie in the directory itself.
+func (h home) top() (dir, name string) {
+	switch {
+	case h.agent != "":
+		return agentsDir, event.AgentDir(h.agent)
+	case h.key != "":
+		return event.StateDir, h.key
+	case h.redactions:
+		return event.RedactionsDir, ""
+	}
+	return projectsDir, h.project
+}
+
 // homeDir returns the directory of h in a branch's tree.
 func homeDir(root dir, h home) (at dir, found bool, err error) {
-	top, name := projectsDir, h.project
-	if h.agent != "" {
-		top, name = agentsDir, event.AgentDir(h.agent)
-	}
+	top, name := h.top()
 	d, err := root.child(top)
-	if err != nil {
-		return d, false, err
+	if err != nil || name == "" {
+		return d, len(d.raw) > 0, err
 	}
-	if d, found, err = d.find(name); err != nil || h.agent != "" {
+	if d, found, err = d.find(name); err != nil || top != projectsDir {
 		return d, found, err
 	}
 	if h.thread == "" {

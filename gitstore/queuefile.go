@@ -14,8 +14,9 @@ import (
 //
 //	skein-request 1 <branch> <home> <author> <bytes> <crc32>\n
 //
-// home is project/thread, "project/" for a project's own events, or the
-// agent's name on the branch agents. Bytes and checksum are those of the
+// home is project/thread, "project/" for a project's own events, "/state/" and
+// the directory of a key, "/redactions", or the agent's name on the branch
+// agents. Bytes and checksum are those of the
 // event's file: after a power loss a file may be there without its contents.
 const requestMagic = "skein-request 1"
 
@@ -55,9 +56,20 @@ func decodeRequest(data []byte) (*request, error) {
 	return r, nil
 }
 
+// What stands for homes that are no thread's: no project's name is empty.
+const (
+	homeOfKey        = "/" + event.StateDir + "/"
+	homeOfRedactions = "/" + event.RedactionsDir
+)
+
 func (h home) String() string {
-	if h.agent != "" {
+	switch {
+	case h.agent != "":
 		return h.agent
+	case h.key != "":
+		return homeOfKey + h.key
+	case h.redactions:
+		return homeOfRedactions
 	}
 	return h.project + "/" + h.thread
 }
@@ -67,8 +79,7 @@ func (h home) String() string {
 func parseHome(branch, s string) (home, error) {
 	h, ok := home{agent: s}, branch == agentsRef.Short()
 	if branch == mainRef.Short() {
-		h = home{}
-		h.project, h.thread, ok = strings.Cut(s, "/")
+		h, ok = mainHome(s)
 	}
 	if !ok || !h.valid() {
 		return home{}, fmt.Errorf("there is no place %q on branch %q", s, branch)
@@ -76,11 +87,28 @@ func parseHome(branch, s string) (home, error) {
 	return h, nil
 }
 
+// mainHome reads the name of a home on main.
+func mainHome(s string) (h home, ok bool) {
+	if s == homeOfRedactions {
+		return home{redactions: true}, true
+	}
+	if h.key, ok = strings.CutPrefix(s, homeOfKey); ok {
+		return h, true
+	}
+	project, thread, ok := strings.Cut(s, "/")
+	return home{project: project, thread: thread}, ok
+}
+
 // valid tells whether skein would have written these names.
 func (h home) valid() bool {
-	if h.agent != "" {
+	switch {
+	case h.agent != "":
 		name, err := event.AgentName(h.agent)
 		return err == nil && name == h.agent
+	case h.key != "":
+		return isSlug(h.key)
+	case h.redactions:
+		return true
 	}
 	return isSlug(h.project) && (h.thread == "" || isSlug(h.thread))
 }
@@ -96,9 +124,13 @@ func (h home) takes(e *event.Event) bool {
 	case event.KindReceipt, event.KindProfile:
 		return h.agent == e.From
 	case event.KindProject:
-		return h.agent == "" && h.thread == ""
+		return h.project != "" && h.thread == ""
 	case event.KindMessage, event.KindThread:
-		return h.agent == "" && h.thread != ""
+		return h.thread != ""
+	case event.KindState:
+		return h.key == event.KeyDir(e.Key)
+	case event.KindRedaction:
+		return h.redactions
 	}
 	return false
 }

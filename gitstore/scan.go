@@ -7,12 +7,13 @@ import (
 	"skein/gitstore/event"
 )
 
-// scan yields the messages of a thread second by second, newest or oldest
-// first, and reads a directory only when what comes next may lie in it.
+// scan yields the messages of a thread, or the events of another kind in their
+// directory, second by second, newest or oldest first, and reads a directory only when what comes next may lie in it.
 type scan struct {
 	s       *Store
-	back    bool  // newest first
-	bound   int64 // the second to begin with: nothing later (back) or earlier is yielded
+	kind    event.Kind // what is looked for: messages
+	back    bool       // newest first
+	bound   int64      // the second to begin with: nothing later (back) or earlier is yielded
 	pending nodes
 	skipped int
 }
@@ -90,7 +91,7 @@ func (c *scan) expand(n node) error {
 		switch {
 		case !ok:
 			c.skipped++
-		case name.Kind == event.KindMessage:
+		case name.Kind == c.kind:
 			c.add(node{span: span{at, at}, month: n.month, file: leaf{n.dir.path, e.Name, e.Hash}})
 		}
 	}

@@ -223,8 +223,10 @@ func properPath(ref plumbing.ReferenceName, path string, e *event.Event) (string
 	parts := strings.Split(path, "/")
 	h := home{}
 	proper := []string{projectsDir}
-	if ref == agentsRef {
+	if other := parts[0]; ref == agentsRef {
 		proper[0] = agentsDir
+	} else if other == event.StateDir || other == event.RedactionsDir {
+		proper[0] = other
 	}
 	var err error
 	parts = parts[1:]
@@ -239,6 +241,10 @@ func properPath(ref plumbing.ReferenceName, path string, e *event.Event) (string
 	}
 	if ref == agentsRef {
 		h.agent, err = event.AgentFromDir(slug())
+	} else if proper[0] == event.StateDir {
+		h.key = slug()
+	} else if proper[0] == event.RedactionsDir {
+		h.redactions = true
 	} else if h.project = slug(); len(parts) > 0 && parts[0] == event.ProjectDir {
 		proper, parts = append(proper, event.ProjectDir), parts[1:]
 	} else {
@@ -273,7 +279,7 @@ func cutSlug(parts []string) (name string, fans, rest []string) {
 }
 
 func checkHome(h home, e *event.Event) error {
-	if h.agent == "" && !isSlug(h.project) || h.thread != "" && !isSlug(h.thread) {
+	if h.project != "" && !isSlug(h.project) || h.thread != "" && !isSlug(h.thread) {
 		return fmt.Errorf("%s is no name of a thread", h)
 	}
 	if !h.takes(e) {

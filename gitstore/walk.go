@@ -318,7 +318,9 @@ func cutAgent(path string) (name, rest string, ok bool) {
 // belongs.
 func monthDir(path string) string {
 	top, rest, _ := strings.Cut(path, "/")
-	_, rest = cutFanOut(rest)
+	if top != event.RedactionsDir {
+		_, rest = cutFanOut(rest)
+	}
 	if top == projectsDir {
 		_, rest = cutFanOut(rest)
 	}

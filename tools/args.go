@@ -122,7 +122,7 @@ func coerce(name string, prop map[string]any, v any) (_ any, problem string) {
 	case "array":
 		return toList(v)
 	}
-	if name == payloadName && plain(v) == "" {
+	if slices.Contains(jsonNames, name) && plain(v) == "" {
 		return show(v), ""
 	}
 	s, problem := toText(prop, v)
@@ -150,9 +150,15 @@ func toInt(v any) (any, string) {
 	return nil, "a whole number from 1, not " + clip(show(v), 60)
 }
 
-// payloadName is the one parameter that carries JSON in a string; an object or
-// a list is accepted for it, since that is how most models send it.
-const payloadName = "payload"
+// The parameters that carry JSON in a string; an object or a list is accepted
+// for them, since that is how most models send it.
+const (
+	payloadName  = "payload"
+	valueName    = "value"
+	metadataName = "metadata"
+)
+
+var jsonNames = []string{payloadName, valueName, metadataName}
 
 func toText(prop map[string]any, v any) (string, string) {
 	s := plain(v)

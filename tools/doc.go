@@ -13,6 +13,7 @@
 //	read_thread     a thread's messages
 //	search          messages by their words; threads, projects and agents
 //	update_thread   open or change a thread or a project, join or leave
+//	shared_state    values that all agents share
 //
 // Each is one file: its definition, its parameters and a plain function
 //

@@ -76,7 +76,7 @@ func (p postParams) post() (gitstore.Post, error) {
 		return gitstore.Post{}, fmt.Errorf("expires_in: %w", err)
 	}
 	if p.Payload != "" && !json.Valid([]byte(p.Payload)) {
-		return gitstore.Post{}, fmt.Errorf("payload: %s is not JSON; quote a plain string, or put it into the body", clip(show(p.Payload), 60))
+		return gitstore.Post{}, notJSON(payloadName, p.Payload)
 	}
 	if p.Priority == "normal" {
 		p.Priority = ""

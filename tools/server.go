@@ -153,6 +153,7 @@ func (s *Server) tools() []server.ServerTool {
 		bind(s, inboxTool(s.opt.ReadOnly), s.inbox),
 		bind(s, readTool(), s.read),
 		bind(s, searchTool(), s.search),
+		bind(s, stateTool(s.opt.ReadOnly), s.state),
 	}
 	if s.opt.ReadOnly {
 		return list

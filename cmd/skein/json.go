@@ -30,6 +30,7 @@ holds the list under a plural key, beside what belongs to the page:
   ack                       {agent, state, messages}
   search                    {hits: [{message, snippet}], total, next}
   threads projects agents   {threads} {projects} {agents}
+  state                     a state, or {states}; state log {changes: [state]}
   log                       {commits: [{commit, at, author, subject, id}]}
   init                      {store, agent, created}
   verify                    {store, ok, objects, commits, messages, packs,
@@ -47,6 +48,7 @@ holds the list under a plural key, beside what belongs to the page:
             remove, path, commit}
   project  {project, title, description, threads, messages, last}
   agent    {agent, status, metadata, joined, last_seen}
+  state    {key, value, at, by}
 
 Lists that are always there are never null. A key whose value is not known or
 not set is left out; counts, truth values, to, tags and members are always

@@ -219,6 +219,41 @@ func statusCodec() codec {
 	return c
 }
 
+// keyCodec is for the key of a shared state, which is any short text.
+func keyCodec() codec {
+	c := stringCodec(func(e *Event) *string { return &e.Key })
+	c.check = func(e *Event) error { return checkStateKey(e.Key) }
+	return c
+}
+
+func checkStateKey(key string) error {
+	if strings.TrimSpace(key) != key {
+		return fmt.Errorf("%s has space around it; trim it", quote(key))
+	}
+	return checkLine(key, MaxKey)
+}
+
+// clearable are the keys that a kind of event can make empty.
+var clearable = map[Kind][]string{
+	KindThread:  {"title", "description"},
+	KindProject: {"title", "description"},
+	KindProfile: {"status"},
+}
+
+func clearCodec() codec {
+	c := listCodec(0, nil, func(e *Event) *[]string { return &e.Clear })
+	c.check = func(e *Event) error {
+		return checkList(e.Clear, len(clearable[e.Kind]), func(name string) error { return oneOf(name, clearable[e.Kind]...) })
+	}
+	return c
+}
+
+func notificationsCodec() codec {
+	c := stringCodec(func(e *Event) *string { return &e.Notifications })
+	c.check = func(e *Event) error { return oneOf(e.Notifications, NotificationsOn, NotificationsOff) }
+	return c
+}
+
 func stateCodec() codec {
 	c := stringCodec(func(e *Event) *string { return &e.State })
 	c.check = func(e *Event) error { return oneOf(e.State, StateRead, StateAcknowledged) }

@@ -28,13 +28,13 @@ func wantYAML(e *Event) map[string]any {
 	want := map[string]any{"id": e.ID.String(), "from": e.From, "at": e.At.UTC()}
 	for key, text := range map[string]string{
 		"event": string(e.Kind), "title": e.Title, "reply_to": e.ReplyTo.String(), "priority": e.Priority,
-		"status": e.Status, "description": e.Description, "state": e.State,
+		"status": e.Status, "description": e.Description, "state": e.State, "key": e.Key, "notifications": e.Notifications,
 	} {
 		if text != "" {
 			want[key] = text
 		}
 	}
-	for key, list := range map[string][]string{"to": e.To, "tags": e.Tags, "add": e.Add, "remove": e.Remove} {
+	for key, list := range map[string][]string{"to": e.To, "tags": e.Tags, "add": e.Add, "remove": e.Remove, "clear": e.Clear} {
 		for _, item := range list {
 			want[key] = append(asList(want[key]), item)
 		}
@@ -47,6 +47,9 @@ func wantYAML(e *Event) map[string]any {
 	}
 	if e.RequireAck {
 		want["require_ack"] = true
+	}
+	if e.Person {
+		want["person"] = true
 	}
 	return want
 }
@@ -164,7 +167,16 @@ func TestEveryKind(t *testing.T) {
 	project.Title, project.Description = "P: a project", "- not a list"
 	receipt.State, receipt.Messages = StateAcknowledged, []ID{numbered(1), numbered(1 << 33)}
 	profile.Status, profile.Payload = "reviewing #12", []byte(`{"model":"opus","n":[1,2.5,-0,1e3,null,true]}`)
-	for _, e := range []*Event{thread, project, receipt, profile} {
+	profile.Notifications, profile.Person = NotificationsOff, true
+	cleared := base(KindThread)
+	cleared.Clear = []string{"title", "description"}
+	quiet := base(KindProfile)
+	quiet.Clear, quiet.Notifications = []string{"status"}, NotificationsOn
+	state, gone, redaction := base(KindState), base(KindState), base(KindRedaction)
+	state.Key, state.Payload = "build: 1e5", []byte(`{"held":true}`)
+	gone.Key, gone.Payload = "null", []byte("null")
+	redaction.Messages, redaction.Description = []ID{numbered(1)}, "a token\nin it"
+	for _, e := range []*Event{thread, project, receipt, profile, cleared, quiet, state, gone, redaction} {
 		roundTrip(t, e)
 	}
 }

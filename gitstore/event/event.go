@@ -15,6 +15,9 @@ const (
 	KindProject Kind = "project" // a project's title or description changes
 	KindReceipt Kind = "receipt" // an agent has read or acknowledged messages
 	KindProfile Kind = "profile" // an agent joined, or said something about itself
+	KindState   Kind = "state"   // a key of the shared state is set
+
+	KindRedaction Kind = "redaction" // the text of messages is hidden
 )
 
 // Everyone, as an entry of Event.To, addresses every agent.
@@ -42,10 +45,16 @@ type Event struct {
 	Add, Remove []string // thread members
 
 	State    string // receipt: StateRead or StateAcknowledged
-	Messages []ID   // receipt: what was read or acknowledged
+	Messages []ID   // receipt: what was read or acknowledged; redaction: what is hidden
 
-	Payload json.RawMessage // one line of JSON
-	Extra   []Extra         // keys this version does not know, in file order
+	Payload json.RawMessage // one line of JSON; state: the value, null takes the key away
+
+	Key           string   // state: which key is set
+	Clear         []string // thread, project, profile: names of keys that are made empty
+	Notifications string   // profile: NotificationsOn or NotificationsOff
+	Person        bool     // profile: the agent is a person
+
+	Extra []Extra // keys this version does not know, in file order
 
 	Body []byte // Markdown, UTF-8 without NUL, at most MaxBody bytes
 }
@@ -66,6 +75,12 @@ const (
 	StatusArchived = "archived"
 )
 
+// Values of Event.Notifications.
+const (
+	NotificationsOn  = "on"
+	NotificationsOff = "off"
+)
+
 // PriorityUrgent is the only priority that is written down.
 const PriorityUrgent = "urgent"
 
@@ -76,4 +91,5 @@ const (
 	MaxTitle       = 500 // runes
 	MaxTo          = 64
 	MaxTags        = 32
+	MaxKey         = 200 // runes
 )

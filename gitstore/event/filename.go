@@ -68,7 +68,7 @@ func parseFileName(s string) (Name, bool) {
 // cutKind cuts the suffix that tells the kind. A message's stem ends with a
 // short id, which holds no '.', so that no suffix can be taken for another.
 func cutKind(s string) (stem string, kind Kind, ok bool) {
-	for _, kind := range []Kind{KindThread, KindProject, KindReceipt, KindProfile, KindMessage} {
+	for _, kind := range []Kind{KindThread, KindProject, KindReceipt, KindProfile, KindState, KindRedaction, KindMessage} {
 		if stem, ok := strings.CutSuffix(s, suffix(kind)); ok {
 			return stem, kind, true
 		}

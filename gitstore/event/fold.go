@@ -48,6 +48,7 @@ func (t *Thread) change(e *Event, members map[string]bool) {
 	replace(&t.Title, e.Title)
 	replace(&t.Status, e.Status)
 	replace(&t.Description, e.Description)
+	e.clear(map[string]*string{"title": &t.Title, "description": &t.Description})
 	for _, name := range e.Add {
 		members[name] = true
 	}
@@ -85,6 +86,7 @@ func FoldProject(name string, events []*Event, threads ...Thread) Project {
 	for _, e := range inOrder(events, inProject) {
 		replace(&p.Title, e.Title)
 		replace(&p.Description, e.Description)
+		e.clear(map[string]*string{"title": &p.Title, "description": &p.Description})
 	}
 	for _, t := range threads {
 		p.Messages += t.Messages
@@ -100,6 +102,8 @@ type Agent struct {
 	Name, Status     string
 	Metadata         json.RawMessage // nil if never set, or set to null
 	Joined, LastSeen time.Time       // of the first and the last profile event; zero: never joined
+	Person           bool            // some profile says that it is a person
+	Quiet            bool            // it wants no notifications
 }
 
 // FoldAgent folds the profile events of one agent, given in any order. What
@@ -116,6 +120,11 @@ func FoldAgent(name string, profiles []*Event) Agent {
 		}
 		a.LastSeen = e.At
 		replace(&a.Status, e.Status)
+		e.clear(map[string]*string{"status": &a.Status})
+		a.Person = a.Person || e.Person
+		if e.Notifications != "" {
+			a.Quiet = e.Notifications == NotificationsOff
+		}
 		if len(e.Payload) > 0 {
 			a.Metadata = e.Payload
 		}
@@ -154,6 +163,70 @@ func (r Receipts) Add(e *Event) {
 	}
 }
 
+// State is what the events of one key of the shared state amount to.
+type State struct {
+	Key   string
+	Value json.RawMessage // nil: never set, or taken away by null
+	At    time.Time       // of the last event; zero: there is none
+	By    string          // who wrote that
+}
+
+// FoldState folds the state events of a key, given in any order. Those of
+// other keys do not count.
+func FoldState(key string, events []*Event) State {
+	s := State{Key: key}
+	for _, e := range inOrder(events, inState) {
+		if e.Key == key {
+			s.Value, s.At, s.By = e.Payload, e.At, e.From
+		}
+	}
+	if string(s.Value) == "null" {
+		s.Value = nil
+	}
+	return s
+}
+
+// Redaction says who has hidden a message's text, and why.
+type Redaction struct {
+	By     string
+	At     time.Time
+	Reason string // may be empty
+}
+
+// FoldRedactions folds redactions, given in any order: each message is hidden
+// by the first that names it.
+func FoldRedactions(events []*Event) map[ID]Redaction {
+	hidden := map[ID]Redaction{}
+	for _, e := range inOrder(events, inRedaction) {
+		for _, id := range e.Messages {
+			if _, ok := hidden[id]; !ok {
+				hidden[id] = Redaction{e.From, e.At, e.Description}
+			}
+		}
+	}
+	return hidden
+}
+
+// Redact takes away what a message says, and leaves who wrote it to whom, and
+// when.
+func (e *Event) Redact(r Redaction) {
+	e.Title, e.Tags, e.Payload, e.Extra = "", nil, nil, nil
+	text := "(redacted by " + r.By + ", " + r.At.UTC().Format("2006-01-02 15:04Z")
+	if r.Reason != "" {
+		text += ": " + oneLine(r.Reason)
+	}
+	e.Body = []byte(text + ")")
+}
+
+// clear makes the fields empty that e names.
+func (e *Event) clear(fields map[string]*string) {
+	for _, name := range e.Clear {
+		if field := fields[name]; field != nil {
+			*field = ""
+		}
+	}
+}
+
 // replace sets a field that the event at hand says something about.
 func replace(field *string, value string) {
 	if value != "" {
@@ -170,11 +243,13 @@ func inOrder(events []*Event, kinds kindSet) []*Event {
 			ordered = append(ordered, e)
 		}
 	}
-	slices.SortFunc(ordered, compareEvents)
-	return slices.CompactFunc(ordered, func(a, b *Event) bool { return compareEvents(a, b) == 0 })
+	slices.SortFunc(ordered, Compare)
+	return slices.CompactFunc(ordered, func(a, b *Event) bool { return Compare(a, b) == 0 })
 }
 
-func compareEvents(a, b *Event) int {
+// Compare orders events as folds do: by id, and two that have the same id by
+// the bytes of their files.
+func Compare(a, b *Event) int {
 	if c := a.ID.Compare(b.ID); c != 0 || a == b {
 		return c
 	}

@@ -25,6 +25,9 @@ func FuzzParse(f *testing.F) {
 		"event: project\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ntitle: T\n---\n\n\n",
 		"event: receipt\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstate: read\nmessages: [01m7ysmc6k48v7n2m57k3q9x2m]\n---\n\n\n",
 		"event: profile\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nstatus: here\npayload: null\n---\n\n\n",
+		"event: profile\nfrom: a\nat: 2026-11-21T10:15:03.123Z\nclear: [status]\nnotifications: \"off\"\nperson: true\n---\n\n\n",
+		"event: state\nfrom: a\nat: 2026-11-21T10:15:03.123Z\npayload: {\"a\":1}\nkey: \"a: b\"\n---\n\n\n",
+		"event: redaction\nfrom: a\nat: 2026-11-21T10:15:03.123Z\ndescription: why\nmessages: [01m7ysmc6k48v7n2m57k3q9x2m]\n---\n\n\n",
 	} {
 		f.Add([]byte(head + rest))
 	}
@@ -53,6 +56,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add(uint8(1), []byte("id"), "a@b", "c", int64(0), "- t", "", "a\nb", "", "z", " {a: b}", []byte(nil))
 	f.Add(uint8(3), []byte("id"), "1", "c", int64(0), "", "", "", "", "", "", []byte(nil))
 	f.Add(uint8(4), []byte("id"), "1", "c", int64(0), "status: free", "", "", "[]", "", "", []byte(nil))
+	f.Add(uint8(5), []byte("id"), "1", "c", int64(0), "a/b: c", "", "", "[1]", "", "", []byte(nil))
 	f.Fuzz(func(t *testing.T, kind uint8, id []byte, from, to string, at int64, title, tags, description, payload, key, raw string, body []byte) {
 		e := fuzzedEvent(kind, id, from, to, at, title, tags, description, payload, key, raw, body)
 		file, err := e.Marshal()
@@ -77,7 +81,7 @@ func FuzzEvent(f *testing.F) {
 
 // fuzzedEvent spreads fuzzed values over the fields that the kind may carry.
 func fuzzedEvent(kind uint8, id []byte, from, to string, at int64, title, tags, description, payload, key, raw string, body []byte) *Event {
-	e := &Event{From: from, At: time.UnixMilli(at).UTC(), Kind: []Kind{KindMessage, KindThread, KindProject, KindReceipt, KindProfile}[kind%5]}
+	e := &Event{From: from, At: time.UnixMilli(at).UTC(), Kind: []Kind{KindMessage, KindThread, KindProject, KindReceipt, KindProfile, KindState, KindRedaction}[kind%7]}
 	copy(e.ID[:], id)
 	if key != "" {
 		e.Extra = []Extra{{key, raw}}
@@ -107,6 +111,14 @@ func fuzzedEvent(kind uint8, id []byte, from, to string, at int64, title, tags, 
 		if len(payload) > 0 {
 			e.Payload = []byte(payload)
 		}
+		e.Clear, e.Notifications, e.Person = words(tags), to, kind > 128
+	case KindState:
+		e.Key = title
+		if len(payload) > 0 {
+			e.Payload = []byte(payload)
+		}
+	case KindRedaction:
+		e.Messages, e.Description = []ID{e.ID}, description
 	}
 	return e
 }

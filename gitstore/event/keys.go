@@ -11,8 +11,10 @@ const (
 	inProject
 	inReceipt
 	inProfile
+	inState
+	inRedaction
 
-	inAll = inMessage | inThread | inProject | inReceipt | inProfile
+	inAll = inMessage | inThread | inProject | inReceipt | inProfile | inState | inRedaction
 )
 
 // setOf returns the set of that one kind, 0 if there is no such kind.
@@ -28,6 +30,10 @@ func setOf(k Kind) kindSet {
 		return inReceipt
 	case KindProfile:
 		return inProfile
+	case KindState:
+		return inState
+	case KindRedaction:
+		return inRedaction
 	}
 	return 0
 }
@@ -56,12 +62,16 @@ var keys = [...]key{
 	{"expires", inMessage, 0, timeCodec(func(e *Event) *time.Time { return &e.Expires })},
 	{"require_ack", inMessage, 0, flagCodec(func(e *Event) *bool { return &e.RequireAck })},
 	{"status", inThread | inProfile, 0, statusCodec()},
-	{"description", inThread | inProject, 0, textCodec(MaxDescription, func(e *Event) *string { return &e.Description })},
+	{"description", inThread | inProject | inRedaction, 0, textCodec(MaxDescription, func(e *Event) *string { return &e.Description })},
 	{"add", inThread, 0, listCodec(MaxTo, checkMember, func(e *Event) *[]string { return &e.Add })},
 	{"remove", inThread, 0, listCodec(MaxTo, checkMember, func(e *Event) *[]string { return &e.Remove })},
 	{"state", inReceipt, inReceipt, stateCodec()},
-	{"messages", inReceipt, inReceipt, idsCodec(MaxMessages, func(e *Event) *[]ID { return &e.Messages })},
-	{"payload", inMessage | inProfile, 0, payloadCodec()},
+	{"messages", inReceipt | inRedaction, inReceipt | inRedaction, idsCodec(MaxMessages, func(e *Event) *[]ID { return &e.Messages })},
+	{"payload", inMessage | inProfile | inState, inState, payloadCodec()},
+	{"key", inState, inState, keyCodec()},
+	{"clear", inThread | inProject | inProfile, 0, clearCodec()},
+	{"notifications", inProfile, 0, notificationsCodec()},
+	{"person", inProfile, 0, flagCodec(func(e *Event) *bool { return &e.Person })},
 }
 
 // keyIndex returns the index of a known key, -1 if it is unknown. The search

@@ -2,12 +2,38 @@ package event
 
 import (
 	"crypto/sha256"
+	"strings"
 	"time"
 )
 
 // ProjectDir is the directory, beside a project's threads, that holds the
 // project's own events. No slug begins with '_'.
 const ProjectDir = "_project"
+
+// The directories of main that hold the shared state, one directory a key,
+// and the redactions.
+const (
+	StateDir      = "state"
+	RedactionsDir = "redactions"
+)
+
+// KeyDir names the directory of a key of the shared state. A key that is a
+// slug names its own; any other is made one, with a hash that tells it apart.
+// Two keys may still share a directory, so that a reader compares keys.
+func KeyDir(key string) string {
+	slug, _ := squeeze(strings.ToLower(key))
+	slug = strings.Trim(slug, "._-")
+	if slug == key && key != "" && len(slug) <= MaxSlug && isPlainSlug(slug) {
+		return key
+	}
+	slug = distinguish(slug, key, true)
+	if !isPlainSlug(slug) {
+		slug = distinguish("", key, true)
+	}
+	return slug
+}
+
+func isPlainSlug(slug string) bool { return !strings.Contains(slug, "..") && !isWindowsDevice(slug) }
 
 // Month names the directory of a month, such as "2026-11", in UTC.
 func Month(t time.Time) string { return t.UTC().Format("2006-01") }

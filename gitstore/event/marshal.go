@@ -29,7 +29,7 @@ func (e *Event) Validate() error {
 func (e *Event) marshalFront() ([]byte, error) {
 	kind := setOf(e.Kind)
 	if kind == 0 {
-		return nil, fmt.Errorf("event: unknown kind %s; use thread, project, receipt or profile, or leave it out for a message", quote(string(e.Kind)))
+		return nil, fmt.Errorf("event: unknown kind %s; use thread, project, receipt, profile, state or redaction, or leave it out for a message", quote(string(e.Kind)))
 	}
 	if err := e.checkKeys(kind); err != nil {
 		return nil, err
@@ -76,6 +76,11 @@ func (e *Event) checkTogether() error {
 			if added == removed {
 				return fmt.Errorf("remove: %q is also in add; name it in one of them", added)
 			}
+		}
+	}
+	for _, name := range e.Clear {
+		if name == "status" && e.Status != "" || name == "title" && e.Title != "" || name == "description" && e.Description != "" {
+			return fmt.Errorf("clear: names %s, which is also given; do one of them", name)
 		}
 	}
 	return nil

@@ -62,6 +62,23 @@ func TestValidateRefuses(t *testing.T) {
 		"messages: holds 1001 entries": func(e *Event) {
 			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindReceipt, State: StateRead, Messages: make([]ID, 1001)}
 		},
+		"payload: is missing": func(e *Event) { *e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindState, Key: "k"} },
+		"key: is missing":     func(e *Event) { *e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindState, Payload: []byte("1")} },
+		`key: " k" has space`: func(e *Event) {
+			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindState, Key: " k", Payload: []byte("1")}
+		},
+		"key: has more than one line": func(e *Event) {
+			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindState, Key: "a\nb", Payload: []byte("1")}
+		},
+		"clear: names title, which is also given": func(e *Event) {
+			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindThread, Title: "T", Clear: []string{"title"}}
+		},
+		`clear: "from" is unknown; use title or`: func(e *Event) {
+			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindThread, Clear: []string{"from"}}
+		},
+		`notifications: "maybe" is unknown`: func(e *Event) {
+			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindProfile, Notifications: "maybe"}
+		},
 		`state: "seen" is unknown; use read or ack`: func(e *Event) {
 			*e = Event{ID: e.ID, From: "a", At: e.At, Kind: KindReceipt, State: "seen", Messages: []ID{e.ID}}
 		},

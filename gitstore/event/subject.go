@@ -31,6 +31,9 @@ func subjectPlace(ref ThreadRef, e *Event) string {
 	if e.Kind == KindProject {
 		return ref.Project
 	}
+	if e.Kind == KindState {
+		return StateDir + " " + oneLine(e.Key)
+	}
 	return ref.String()
 }
 
@@ -50,7 +53,7 @@ func subjectText(e *Event) string {
 	case KindThread:
 		return changes(e)
 	case KindProject:
-		return labelled("title", e.Title, "description", e.Description)
+		return labelled("title", e.Title, "description", e.Description, "clear", strings.Join(e.Clear, ", "))
 	case KindReceipt:
 		return fmt.Sprintf("%s %d", e.State, len(e.Messages))
 	case KindProfile:
@@ -58,6 +61,10 @@ func subjectText(e *Event) string {
 			return "profile"
 		}
 		return labelled("status", e.Status)
+	case KindState:
+		return string(e.Payload[:min(len(e.Payload), 4<<10)])
+	case KindRedaction:
+		return redacted(e)
 	}
 	if e.Title != "" {
 		return e.Title
@@ -65,10 +72,23 @@ func subjectText(e *Event) string {
 	return firstLine(e.Body)
 }
 
+// redacted says which messages are hidden, as far as there is room.
+func redacted(e *Event) string {
+	text := "redact"
+	for _, id := range e.Messages[:min(len(e.Messages), maxSubjectTo)] {
+		text += " " + id.Short()
+	}
+	if more := len(e.Messages) - maxSubjectTo; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 // changes says what a thread event sets.
 func changes(e *Event) string {
 	return labelled("status", e.Status, "title", e.Title,
-		"add", strings.Join(e.Add, ", "), "remove", strings.Join(e.Remove, ", "), "description", e.Description)
+		"add", strings.Join(e.Add, ", "), "remove", strings.Join(e.Remove, ", "), "description", e.Description,
+		"clear", strings.Join(e.Clear, ", "))
 }
 
 // labelled writes "label value" for each value that is set.

@@ -31,6 +31,9 @@ func TestSubject(t *testing.T) {
 		{ThreadRef{Project: "axon"}, Event{Kind: KindProject, Title: "Axon"}, "axon: claude: title Axon"},
 		{axon, Event{Kind: KindProject, Description: "D"}, "axon: claude: description D"},
 		{ThreadRef{}, Event{Kind: KindReceipt, State: StateRead, Messages: make([]ID, 3)}, "claude: read 3"},
+		{ThreadRef{}, Event{Kind: KindState, Key: "build\u200b.lock", Payload: []byte(`"held"`)}, `state build.lock: claude: "held"`},
+		{ThreadRef{}, Event{Kind: KindRedaction, Messages: []ID{numbered(1)}}, "claude: redact 00000001"},
+		{ThreadRef{}, Event{Kind: KindRedaction, Messages: []ID{numbered(1), numbered(2), numbered(3), numbered(4)}}, "claude: redact 00000001 00000001 00000001 and 1 more"},
 		{ThreadRef{}, Event{Kind: KindProfile}, "claude: profile"},
 		{ThreadRef{}, Event{Kind: KindProfile, Status: "reviewing"}, "claude: status reviewing"},
 	} {
