@@ -41,7 +41,7 @@ func (s *Store) Acknowledge(ctx context.Context, agent string, ids []string, sta
 // unrecorded returns the messages that the agent has no receipt for, or a
 // lesser one.
 func (s *Store) unrecorded(ctx context.Context, agent string, messages []*Message, state string) ([]event.ID, error) {
-	receipts, err := s.receiptsOf(ctx, agent)
+	receipts, err := s.recorded(ctx, agent, messages)
 	if err != nil {
 		return nil, err
 	}

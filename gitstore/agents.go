@@ -8,11 +8,23 @@ import (
 	"time"
 
 	"skein/gitstore/event"
+	"skein/gitstore/index"
 )
 
 // Agents returns everyone who has joined, by name. LastSeen is when the agent
 // last wrote anything, a message or a receipt, to the second.
-func (s *Store) Agents(ctx context.Context) ([]event.Agent, error) {
+func (s *Store) Agents(ctx context.Context) (all []event.Agent, err error) {
+	ok, err := s.fromIndex(ctx, func(v *index.View) (err error) {
+		all, err = indexedAgents(v)
+		return err
+	})
+	if ok || err != nil {
+		return all, err
+	}
+	return s.walkAgents(ctx)
+}
+
+func (s *Store) walkAgents(ctx context.Context) ([]event.Agent, error) {
 	agents, err := s.agents()
 	if err != nil {
 		return nil, err

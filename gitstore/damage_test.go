@@ -127,13 +127,19 @@ func TestReadersOfDamagedPacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustAnswer(t, s)
 	blob := git(t, s.Dir(), "rev-parse", "main:"+page.Messages[1].Path)
 	month := git(t, s.Dir(), "rev-parse", "main:projects/axon/other/"+event.Month(page.Messages[0].At))
 	corrupt(t, s.Dir(), blob)
 	corrupt(t, s.Dir(), month)
-	anew := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true})
 	ctx := context.Background()
-	in, err := anew.Inbox(ctx, InboxQuery{Agent: "bob"})
+	indexed := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true})
+	in, err := indexed.Inbox(ctx, InboxQuery{Agent: "bob"}) // needs no directory
+	if err != nil || in.Total != 3 || len(in.Messages) != 3 || in.Skipped != 1 {
+		t.Errorf("inbox from the index: %d messages, %d skipped, %v", in.Total, in.Skipped, err)
+	}
+	anew := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, NoIndex: true})
+	in, err = anew.Inbox(ctx, InboxQuery{Agent: "bob"})
 	if err != nil || in.Total != 2 || in.Skipped != 2 {
 		t.Errorf("inbox: %d messages, %d skipped, %v", in.Total, in.Skipped, err)
 	}

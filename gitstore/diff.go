@@ -49,6 +49,9 @@ type changes struct {
 	added, removed []leaf
 	fresh, gone    []subtree // directories that are in one of the trees only
 	broken         []string  // paths of directories that cannot be read
+
+	most int  // more files and directories than that are errBehind; 0: no bound
+	bulk bool // trees are read without being kept
 }
 
 // diff adds to c what is below to and not below from, and the other way round.
@@ -62,11 +65,15 @@ func (s *Store) diff(ctx context.Context, from, to subtree, c *changes) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	before, err := s.tree(from.hash)
+	read := s.tree
+	if c.bulk {
+		read = s.treeOnce
+	}
+	before, err := read(from.hash)
 	if err != nil {
 		return err
 	}
-	after, err := s.tree(to.hash)
+	after, err := read(to.hash)
 	if err != nil {
 		c.broken = append(c.broken, to.path)
 		return s.leaveOut(to.path, err)
@@ -76,6 +83,9 @@ func (s *Store) diff(ctx context.Context, from, to subtree, c *changes) error {
 			return s.diff(ctx, from.sub(was), to.sub(is), c)
 		}
 		c.note(to, was, is)
+		if c.most > 0 && len(c.added)+len(c.removed)+len(c.fresh)+len(c.gone) > c.most {
+			return errBehind
+		}
 		return nil
 	})
 }

@@ -50,8 +50,14 @@
 //
 // [Store.Read] reads the newest directories of a thread, [Store.Search] all
 // messages that it cannot rule out by their paths, on all processors.
-// [Store.Inbox] folds every event into some 85 bytes a message when it is first
-// asked, and afterwards reads only what differs between two trees. Cursors
+// [Store.Inbox] and the lists of threads, projects and agents come from the
+// index (package index), a SQLite database in .git/skein that readers bring to
+// the tips when they find it behind: at once where a few messages are missing,
+// in stretches of commits where it is many (projection.go). As long as it is
+// missing, behind, locked or damaged, and with Options.NoIndex, the same answer
+// comes from the tree: an inbox then folds every event into some 85 bytes a
+// message when it is first asked, and afterwards reads only what differs
+// between two trees. Cursors
 // name a message, not a count: whatever is written meanwhile, going from page
 // to page shows each message once. [Store.Watch] tells when there is something
 // new, whoever wrote it.

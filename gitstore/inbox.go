@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"skein/gitstore/event"
+	"skein/gitstore/index"
 )
 
 // InboxQuery asks for the messages that reach an agent.
@@ -66,20 +67,47 @@ func (s *Store) Inbox(ctx context.Context, q InboxQuery) (*Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	inbox, err := s.inbox(ctx, box)
+	if err == nil && q.MarkRead && len(inbox.Messages) > 0 {
+		_, err = s.Acknowledge(ctx, box.agent, idsOf(inbox.Messages), event.StateRead)
+	}
+	return inbox, err
+}
+
+// inbox asks the index, else the tree.
+func (s *Store) inbox(ctx context.Context, box mailbox) (inbox *Inbox, err error) {
+	ok, err := s.fromIndex(ctx, func(v *index.View) (err error) {
+		inbox, err = s.indexedInbox(v, box)
+		return err
+	})
+	if ok || err != nil {
+		return inbox, err
+	}
 	inbox, files, err := s.look(ctx, box)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fetch(inbox, files); err != nil {
-		return nil, err
+	for _, f := range files {
+		if err := inbox.show(s, f.path(), func() (*Message, error) { return s.message(f.leaf) }); err != nil {
+			return nil, err
+		}
 	}
 	if n := len(files); n > 0 && inbox.Next != "" {
-		inbox.Next = s.cursor(cursorInbox, box.key, files[n-1].id)
+		inbox.Next = s.cursorAt(cursorInbox, box.key, files[n-1].id)
 	}
-	if q.MarkRead && len(inbox.Messages) > 0 {
-		_, err = s.Acknowledge(ctx, box.agent, idsOf(inbox.Messages), event.StateRead)
+	return inbox, nil
+}
+
+// show adds a message, or counts it as skipped if it is damaged.
+func (in *Inbox) show(s *Store, path string, read func() (*Message, error)) error {
+	m, err := read()
+	if err != nil {
+		in.Skipped++
+		in.Total--
+		return s.leaveOut(path, err)
 	}
-	return inbox, err
+	in.Messages = append(in.Messages, m)
+	return nil
 }
 
 func idsOf(messages []*Message) []string {
@@ -109,7 +137,7 @@ func (s *Store) mailbox(ctx context.Context, projects subtree, q InboxQuery) (bo
 	}
 	box.key = fmt.Sprintf("%s\n%s\n%s\n%s\n%t", box.agent, box.from, box.tag, box.thread, box.includeRead)
 	if q.Cursor != "" {
-		_, box.after, err = s.parseCursor(q.Cursor, string(rune(cursorInbox)), box.key)
+		_, box.after, err = s.parseCursorAt(q.Cursor, string(rune(cursorInbox)), box.key)
 	}
 	return box, err
 }
@@ -289,20 +317,4 @@ func (r *reach) tagged(tags uint32) bool {
 // hasTag tells whether tag is among tags, in whatever case.
 func hasTag(tags []string, tag string) bool {
 	return slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) })
-}
-
-// fetch reads the messages to be shown.
-func (s *Store) fetch(inbox *Inbox, files []waiting) error {
-	for _, f := range files {
-		m, err := s.message(f.leaf)
-		if err == nil {
-			inbox.Messages = append(inbox.Messages, m)
-			continue
-		}
-		inbox.Skipped++
-		if err := s.leaveOut(f.path(), err); err != nil {
-			return err
-		}
-	}
-	return nil
 }

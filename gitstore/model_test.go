@@ -18,10 +18,12 @@ import (
 type world struct {
 	tb     testing.TB
 	dir    string
-	s      *Store // keeps its views from step to step
+	s      *Store // has an index
+	walker *Store // walks the tree, and keeps its views from step to step
 	clock  time.Time
 	posted []string // ids
 	lates  byte     // messages that came late
+	said   indexLog
 }
 
 var (
@@ -32,13 +34,18 @@ var (
 
 func newWorld(tb testing.TB, dir string) *world {
 	w := &world{tb: tb, dir: dir, clock: testDay}
-	w.s = w.open()
+	w.s, w.walker = w.open(false), w.open(true)
 	return w
 }
 
+func (w *world) close() {
+	_ = w.s.Close()
+	_ = w.walker.Close()
+}
+
 // open opens the store once more: one that has seen nothing yet.
-func (w *world) open() *Store {
-	s, err := Open(context.Background(), Options{Dir: w.dir, NoSync: true, NoMirror: true, Now: func() time.Time { return w.clock }})
+func (w *world) open(noIndex bool) *Store {
+	s, err := Open(context.Background(), Options{Dir: w.dir, NoSync: true, NoMirror: true, NoIndex: noIndex, Logger: w.said.logger(), Now: func() time.Time { return w.clock }})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -125,17 +132,21 @@ func (w *world) rewind(t *rapid.T) {
 	git(w.tb, w.dir, "update-ref", "refs/heads/"+branch, fmt.Sprintf("%s~%d", branch, back))
 }
 
-// check compares all that readers say with the model: those that have kept
-// their views, and those that begin anew.
+// check compares all that readers say with the model: those that have an
+// index, those that have kept their views, and those that begin anew.
 func (w *world) check() {
 	m := loadModel(w.tb, w.s)
-	fresh := w.open()
+	fresh := w.open(true)
 	defer fresh.Close()
-	for _, s := range []*Store{w.s, fresh} {
+	for _, s := range []*Store{w.s, w.walker, fresh} {
 		checkInboxes(w.tb, s, m, w.clock)
 		checkThreads(w.tb, s, m)
 		checkReads(w.tb, s, m)
 		checkIDs(w.tb, s, m)
+	}
+	mustAnswer(w.tb, w.s)
+	if said := w.said.String(); said != "" {
+		w.tb.Fatalf("the index did not answer: %s", said)
 	}
 }
 
@@ -264,7 +275,7 @@ func TestReadersAgreeWithModel(t *testing.T) {
 	rapidly(t, "20", func(rt *rapid.T) {
 		n++
 		w := newWorld(t, filepath.Join(root, fmt.Sprint(n)))
-		defer w.s.Close()
+		defer w.close()
 		for range rapid.IntRange(1, 3).Draw(rt, "rounds") {
 			for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 				w.step(rt)

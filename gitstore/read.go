@@ -83,7 +83,7 @@ func (s *Store) Read(ctx context.Context, q ReadQuery) (*Page, error) {
 func (s *Store) startOf(ctx context.Context, projects subtree, ref event.ThreadRef, q ReadQuery) (origin, error) {
 	switch {
 	case q.Cursor != "":
-		kind, at, err := s.parseCursor(q.Cursor, string([]byte{cursorOlder, cursorNewer}), ref.String())
+		kind, at, err := s.parseCursorAt(q.Cursor, string([]byte{cursorOlder, cursorNewer}), ref.String())
 		return origin{kind == cursorOlder, at}, err
 	case q.Since != "":
 		at, err := s.since(ctx, projects, q.Since)
@@ -161,10 +161,10 @@ func (s *Store) setCursors(page *Page, from origin, behind int) {
 	}
 	ref := page.Thread.Ref.String()
 	if older > 0 {
-		page.Older = s.cursor(cursorOlder, ref, first)
+		page.Older = s.cursorAt(cursorOlder, ref, first)
 	}
 	if newer > 0 {
-		page.Next = s.cursor(cursorNewer, ref, last)
+		page.Next = s.cursorAt(cursorNewer, ref, last)
 	}
 }
 

@@ -113,11 +113,11 @@ func flip(cursor string) string {
 func TestCursorsAreShort(t *testing.T) {
 	s := openTest(t, quiet)
 	for _, kind := range []byte{cursorOlder, cursorNewer, cursorInbox, cursorSearch} {
-		text := s.cursor(kind, strings.Repeat("long query ", 100), maxID)
+		text := s.cursorAt(kind, strings.Repeat("long query ", 100), maxID)
 		if len(text) > 40 || strings.ToLower(text) != text {
 			t.Errorf("cursor %q has %d characters", text, len(text))
 		}
-		got, at, err := s.parseCursor(strings.ToUpper(" "+text), string([]byte{kind}), strings.Repeat("long query ", 100))
+		got, at, err := s.parseCursorAt(strings.ToUpper(" "+text), string([]byte{kind}), strings.Repeat("long query ", 100))
 		if err != nil || got != kind || at != maxID {
 			t.Errorf("%q reads as %c %v, %v", text, got, at, err)
 		}

@@ -154,6 +154,8 @@ func (s *Store) readWitnesses(ctx context.Context, files []leaf, dirs []subtree,
 	return found, broken, err
 }
 
+func (v *seenView) reset() { v.built, v.top, v.agents, v.broken = false, subtree{}, nil, nil }
+
 func (v *seenView) apply(found map[string]*witness, broken []string) {
 	if v.agents == nil {
 		v.agents, v.broken = make(map[string]*witness), make(map[string]bool)
@@ -187,6 +189,26 @@ func (s *Store) receiptsOf(ctx context.Context, agent string) (event.Receipts, e
 		receipts[g.message] = g.state()
 	}
 	return receipts, nil
+}
+
+// recorded returns what an agent has read and acknowledged of some messages.
+func (s *Store) recorded(ctx context.Context, agent string, messages []*Message) (event.Receipts, error) {
+	indexed, ok, err := s.indexedReceipts(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return s.receiptsOf(ctx, agent)
+	}
+	states := make(event.Receipts)
+	for id, receipts := range indexed {
+		for _, r := range receipts {
+			if r.Agent == agent {
+				states[id] = r.State
+			}
+		}
+	}
+	return states, nil
 }
 
 // witness returns what is known of one agent, from the view if that is built,
@@ -232,6 +254,36 @@ func (s *Store) fillReceipts(ctx context.Context, messages []*Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
+	if !s.opts.Resident && s.now().Sub(oldest(messages)) < fewReceipts {
+		return s.walkReceipts(ctx, messages)
+	}
+	indexed, ok, err := s.indexedReceipts(ctx, messages)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return s.walkReceipts(ctx, messages)
+	}
+	for _, m := range messages {
+		m.Receipts = nil
+		for _, r := range indexed[m.ID] {
+			m.Receipts = append(m.Receipts, Receipt(r))
+		}
+	}
+	return nil
+}
+
+// fewReceipts is the time whose receipts are read sooner than the index is
+// opened, in a process that does nothing else.
+const fewReceipts = 24 * time.Hour
+
+// oldest is when the first of some messages was written.
+func oldest(messages []*Message) time.Time {
+	return slices.MinFunc(messages, func(a, b *Message) int { return a.ID.Compare(b.ID) }).ID.Time()
+}
+
+// walkReceipts does what fillReceipts does from the tree.
+func (s *Store) walkReceipts(ctx context.Context, messages []*Message) error {
 	v := &s.read.seen
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -260,9 +312,9 @@ func (s *Store) witnessesSince(ctx context.Context, messages []*Message) (map[st
 	if err != nil {
 		return nil, err
 	}
-	oldest := slices.MinFunc(messages, func(a, b *Message) int { return a.ID.Compare(b.ID) }).ID.Time()
-	since := oldest.Unix()
-	if oldest.After(s.now()) {
+	first := oldest(messages)
+	since := first.Unix()
+	if first.After(s.now()) {
 		since = 0
 	}
 	found, _, err := s.readWitnesses(ctx, nil, []subtree{top}, func(d subtree) bool {

@@ -169,11 +169,10 @@ func (s *Store) resolve(ctx context.Context, projects subtree, ids []string) ([]
 		}
 		wanted[i] = abbrev
 	}
-	files, err := s.filesOf(ctx, projects, wanted)
-	if err != nil {
-		return nil, err
+	messages, ok, err := s.indexedMessages(ctx, wanted)
+	if err == nil && !ok {
+		messages, err = s.walkedMessages(ctx, projects, wanted)
 	}
-	messages, err := s.messages(files)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +210,15 @@ func pick(abbrev string, messages []*Message) (*Message, error) {
 // describe tells a message from others: its short id, thread and title.
 func describe(m *Message) string {
 	return strings.TrimSpace(m.ID.Short() + " " + m.Thread.String() + " " + m.Title)
+}
+
+// walkedMessages does what indexedMessages does from the tree.
+func (s *Store) walkedMessages(ctx context.Context, projects subtree, wanted []string) ([]*Message, error) {
+	files, err := s.filesOf(ctx, projects, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return s.messages(files)
 }
 
 // messages reads files, without those that are damaged.

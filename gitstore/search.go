@@ -52,7 +52,7 @@ func (s *Store) Search(ctx context.Context, sq SearchQuery) (*SearchResult, erro
 	}
 	before := maxID
 	if sq.Cursor != "" {
-		if _, before, err = s.parseCursor(sq.Cursor, string(rune(cursorSearch)), q.key); err != nil {
+		if _, before, err = s.parseCursorAt(sq.Cursor, string(rune(cursorSearch)), q.key); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (s *Store) Search(ctx context.Context, sq SearchQuery) (*SearchResult, erro
 	}
 	result := &SearchResult{Total: found.total, Skipped: skipped}
 	if found.more {
-		result.Next = s.cursor(cursorSearch, q.key, found.kept[len(found.kept)-1].id)
+		result.Next = s.cursorAt(cursorSearch, q.key, found.kept[len(found.kept)-1].id)
 	}
 	return result, s.show(result, found.kept, q.terms)
 }

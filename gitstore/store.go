@@ -19,6 +19,8 @@ type Options struct {
 	Dir      string           // the store's directory; made on first use, mode 0700
 	NoSync   bool             // leave flushing to the operating system: a power cut may lose what was acknowledged
 	NoMirror bool             // do not keep Markdown files beside .git
+	NoIndex  bool             // answer from the tree alone, and leave the index as it is
+	Resident bool             // the process stays: a large catch-up of the index runs in the background
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: discards
 	FS       odb.FS           // nil: the operating system
@@ -58,6 +60,8 @@ type Store struct {
 	mirror *mirror // nil: no files are kept beside .git
 	read   reader
 
+	projection *projection // nil: answers come from the tree
+
 	groups     atomic.Int64   // committed by this process since it last asked for maintenance
 	upkeep     chan struct{}  // holds a token while maintenance runs
 	background sync.WaitGroup // export and maintenance
@@ -87,6 +91,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.checkBranches(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if !o.NoIndex {
+		s.projection = newProjection(s)
+	}
 	if !o.NoMirror {
 		s.mirror = newMirror(s)
 		s.exportSoon()
@@ -105,8 +112,9 @@ func (s *Store) Close() error {
 		if s.groups.Load() > 0 {
 			s.maintainSoon()
 		}
+		s.projection.stop()
 		s.background.Wait()
-		s.closed = errors.Join(s.read.close(), s.db.Close())
+		s.closed = errors.Join(s.projection.close(), s.db.Close())
 	})
 	return s.closed
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"skein/gitstore/event"
+	"skein/gitstore/index"
 )
 
 // ThreadFilter narrows Threads; the zero value takes every thread.
@@ -170,8 +171,22 @@ func (s *Store) foldAll(ctx context.Context, threads []located) ([]*folded, erro
 
 // Threads returns the threads that the filter lets through, the newest
 // activity first.
-func (s *Store) Threads(ctx context.Context, f ThreadFilter) ([]event.Thread, error) {
-	all, err := s.filtered(ctx, &f)
+func (s *Store) Threads(ctx context.Context, f ThreadFilter) (threads []event.Thread, err error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	ok, err := s.fromIndex(ctx, func(v *index.View) (err error) {
+		threads, err = indexedThreads(v, f)
+		return err
+	})
+	if ok || err != nil {
+		return threads, err
+	}
+	return s.walkThreads(ctx, f)
+}
+
+func (s *Store) walkThreads(ctx context.Context, f ThreadFilter) ([]event.Thread, error) {
+	all, err := s.filtered(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +215,8 @@ func newestFirst(a, b event.Thread) int {
 	return strings.Compare(a.Ref.String(), b.Ref.String())
 }
 
-// filtered checks the filter and returns the threads that pass it.
-func (s *Store) filtered(ctx context.Context, f *ThreadFilter) ([]*folded, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
+// filtered returns the threads that pass the filter, which has been checked.
+func (s *Store) filtered(ctx context.Context, f ThreadFilter) ([]*folded, error) {
 	projects, err := s.projects()
 	if err != nil {
 		return nil, err
@@ -246,7 +258,18 @@ func (f *ThreadFilter) pass(t *event.Thread) bool {
 }
 
 // Projects returns the projects, the newest activity first.
-func (s *Store) Projects(ctx context.Context) ([]event.Project, error) {
+func (s *Store) Projects(ctx context.Context) (all []event.Project, err error) {
+	ok, err := s.fromIndex(ctx, func(v *index.View) (err error) {
+		all, err = v.Projects()
+		return err
+	})
+	if ok || err != nil {
+		return all, err
+	}
+	return s.walkProjects(ctx)
+}
+
+func (s *Store) walkProjects(ctx context.Context) ([]event.Project, error) {
 	projects, err := s.projects()
 	if err != nil {
 		return nil, err

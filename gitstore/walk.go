@@ -86,6 +86,15 @@ func (s *Store) listing(h plumbing.Hash) ([]byte, error) {
 	return raw, err
 }
 
+// treeOnce is tree for reading in bulk: see listing.
+func (s *Store) treeOnce(h plumbing.Hash) ([]byte, error) {
+	raw, err := s.listing(h)
+	if err == nil && !checkTree(raw) {
+		err = fmt.Errorf("%w: %s", errNotTree, h)
+	}
+	return raw, err
+}
+
 // brokenError says that a file is not the event that its name promises.
 type brokenError struct{ err error }
 

@@ -69,7 +69,7 @@ func (a *app) with(ctx context.Context, mirror bool, f func(*gitstore.Store) err
 		return err
 	}
 	defer done()
-	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, Logger: logger})
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, NoIndex: a.cfg.NoIndex, Logger: logger})
 	if err != nil {
 		return err
 	}

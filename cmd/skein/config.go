@@ -25,6 +25,7 @@ type Config struct {
 	Agent    string // a valid name; "": the person's user name
 	Project  string // a slug; "": a thread named without project is looked for in all
 	Mirror   bool   // keep Markdown files beside the repository
+	NoIndex  bool   // answer from the tree alone
 	LogFile  string // absolute path; "": standard error
 	LogLevel slog.Level
 	Color    string // colorAuto, colorAlways or colorNever
@@ -73,11 +74,13 @@ var settings = []setting{
 		}
 		return err
 	}},
-	{"mirror", "keep Markdown files beside the repository", func() string { return "true" }, func(c *Config, v *value) (err error) {
-		if c.Mirror, err = strconv.ParseBool(v.Text); err != nil {
-			return fmt.Errorf("must be true or false, not %q", v.Text)
-		}
-		return nil
+	{"mirror", "keep Markdown files beside the repository", yes, func(c *Config, v *value) (err error) {
+		c.Mirror, err = v.boolean()
+		return err
+	}},
+	{"no_index", "answer from the git tree alone, without the index", no, func(c *Config, v *value) (err error) {
+		c.NoIndex, err = v.boolean()
+		return err
 	}},
 	{"log_file", "write the log to this `file` instead of standard error", none, func(c *Config, v *value) (err error) {
 		if v.Text != "" {
@@ -108,6 +111,8 @@ func (s setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 func (s setting) env() string  { return "SKEIN_" + strings.ToUpper(s.key) }
 
 func none() string         { return "" }
+func yes() string          { return "true" }
+func no() string           { return "false" }
 func defaultStore() string { return filepath.Join(xdg.DataHome, "skein") }
 
 // A value is what a setting is set to, and by whom.
@@ -124,14 +129,23 @@ func (v *value) path() (_ string, err error) {
 	return v.Text, err
 }
 
+func (v *value) boolean() (bool, error) {
+	b, err := strconv.ParseBool(v.Text)
+	if err != nil {
+		return false, fmt.Errorf("must be true or false, not %q", v.Text)
+	}
+	return b, nil
+}
+
 // addSettingFlags declares the flags that every command has.
 func addSettingFlags(flags *pflag.FlagSet) {
 	for _, s := range settings {
-		if s.key == "mirror" {
-			flags.Bool(s.flag(), true, s.usage)
-			continue
+		switch fallback := s.fallback(); fallback {
+		case yes(), no():
+			flags.Bool(s.flag(), fallback == yes(), s.usage)
+		default:
+			flags.String(s.flag(), "", s.usage)
 		}
-		flags.String(s.flag(), "", s.usage)
 	}
 	flags.String("config", "", "read settings from this `file`")
 }

@@ -41,7 +41,9 @@ func runServe(cmd *cobra.Command, a *app, readOnly bool) (err error) {
 		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
 	}
 	open := func() (*gitstore.Store, error) {
-		return gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, Logger: logger})
+		return gitstore.Open(ctx, gitstore.Options{
+			Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, NoIndex: a.cfg.NoIndex, Resident: true, Logger: logger,
+		})
 	}
 	srv := tools.New(open, tools.Options{
 		Agent: a.servedAgent(), Folder: folder(), Version: buildVersion().Version, Logger: logger, ReadOnly: readOnly,

@@ -175,3 +175,7 @@ func (v *View) Close() {
 
 // State tells what the index had seen.
 func (v *View) State() State { return v.state.State }
+
+// Messages is about how many messages the index holds; those that were removed
+// count as well.
+func (v *View) Messages() int { return int(v.state.next) }

@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 )
 
-// State names what an index has seen: a tree of each branch, by hash. The zero
-// State is that of an empty index.
+// State names what an index has seen: a commit or a tree of each branch, by
+// hash, as the caller likes. The zero State is that of an empty index.
 type State struct{ Main, Agents [20]byte }
 
 // state is State and what else the index counts.
