@@ -21,9 +21,8 @@ type request struct {
 	lifetime time.Duration // of a message that expires; 0: for ever
 	file     []byte        // the event's file
 
-	spooled  bool   // a copy is in the queue for other processes: the id stays
-	imported bool   // the event is older than its way into the store: the id stays
-	claimed  string // the copy's file, once a leader has taken it
+	spooled bool   // a copy is in the queue for other processes: the id stays
+	claimed string // the copy's file, once a leader has taken it
 
 	path   string
 	commit plumbing.Hash // zero if another leader committed it
@@ -194,7 +193,7 @@ func (s *Store) addTo(d *draft, r *request) error {
 	if err != nil {
 		return err
 	}
-	if !r.spooled && !r.imported && r.event.ID.Compare(h.id) <= 0 {
+	if !r.spooled && r.event.ID.Compare(h.id) <= 0 {
 		s.observe(h.id)
 		if err := s.stamp(r); err != nil {
 			return err

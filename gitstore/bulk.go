@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"skein/gitstore/event"
+	"skein/gitstore/odb"
 )
 
 // Record is an event that was made elsewhere or earlier, and where it belongs.
 type Record struct {
 	// Thread is where a message or a thread's event goes; without Thread.Thread
-	// it is the place of a project's event. The events of an agent, which are
-	// profiles and receipts, have the zero value.
+	// it is the place of a project's event. Events of an agent, which are
+	// profiles and receipts, and those of the shared state have the zero value.
 	Thread event.ThreadRef
 	// Event has its id, whose time is the event's: At is set from it.
 	Event *event.Event
@@ -21,32 +24,36 @@ type Record struct {
 
 // Import commits events that have their ids already, in the order given, one
 // commit each and many with one flush: mail of other systems, or whole made-up
-// stores. It may run beside other writers. An event that is there already, with
-// the same bytes, is left as it is, so an import that was cut short can be
-// repeated.
+// stores. It may run beside other writers, who get their turn after each batch.
+//
+// An event whose id is there already at its place is left as it is, whatever
+// else it says, so an import that was cut short can be repeated, and one that
+// knows more than an earlier one brings only what is new. progress, if not nil,
+// is told after each batch how many events are in the store and how many of
+// them were not there before.
 //
 // It returns how many events are in the store and durable. Those are the first
-// n; an error is of an event after them, of the disk, or of ctx. Nobody is joined, so the records bring the first profile
-// of each agent, with an id older than what the agent does. An id that lies
-// more than a day ahead is refused (*event.FutureError).
-func (s *Store) Import(ctx context.Context, records iter.Seq[Record]) (n int, err error) {
-	var group []*request
+// n; an error is of an event after them, of the disk, or of ctx. Nobody is
+// joined, so the records bring the first profile of each agent, with an id
+// older than what the agent does. An id that lies more than a day ahead is
+// refused (*event.FutureError).
+func (s *Store) Import(ctx context.Context, records iter.Seq[Record], progress func(done, added int)) (n int, err error) {
+	b := bulk{s: s, progress: progress}
 	for record := range records {
 		r, err := s.importRequest(record)
 		if err != nil {
-			done, also := s.importGroup(ctx, group)
-			return n + done, errors.Join(fmt.Errorf("event %s: %w", record.Event.ID, err), also)
+			also := b.flush(ctx)
+			return b.done, errors.Join(fmt.Errorf("event %s: %w", record.Event.ID, err), also)
 		}
-		if group = append(group, r); len(group) == importAtOnce {
-			done, err := s.importGroup(ctx, group)
-			if n += done; err != nil {
-				return n, err
-			}
-			group = group[:0]
+		if b.group = append(b.group, r); len(b.group) < importAtOnce {
+			continue
+		}
+		if err := b.flush(ctx); err != nil {
+			return b.done, err
 		}
 	}
-	done, err := s.importGroup(ctx, group)
-	return n + done, err
+	err = b.flush(ctx)
+	return b.done, err
 }
 
 // importAtOnce is how many events are gathered before the lock is taken.
@@ -57,6 +64,9 @@ func (s *Store) importRequest(record Record) (*request, error) {
 	h := threadHome(record.Thread)
 	if h == (home{}) {
 		h.agent = e.From
+		if e.Kind == event.KindState {
+			h = home{key: event.KeyDir(e.Key)}
+		}
 	}
 	if !h.valid() || !h.takes(e) {
 		return nil, fmt.Errorf("%s is no place for a %q event of %s", h, e.Kind, e.From)
@@ -67,46 +77,140 @@ func (s *Store) importRequest(record Record) (*request, error) {
 		return nil, err
 	}
 	r := newRequest(h, e)
-	r.file, r.imported = file, true
+	r.file = file
 	return r, s.clock.Observe(e.ID)
 }
 
-// importGroup commits the requests, the lock being let go of after each batch
-// so that others get their turn. It returns how many are committed.
-func (s *Store) importGroup(ctx context.Context, group []*request) (done int, err error) {
-	for done < len(group) && err == nil {
-		var n int
-		n, err = s.importBatch(ctx, group[done:])
-		done += n
-	}
-	if done > 0 {
-		s.exportSoon()
-	}
-	return done, err
+// bulk is an import under way.
+type bulk struct {
+	s        *Store
+	progress func(done, added int)
+
+	group       []*request
+	done, added int
 }
 
-// importBatch commits as many requests as make a batch.
-func (s *Store) importBatch(ctx context.Context, all []*request) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	unlock, err := s.db.Lock(ctx)
-	if err != nil {
-		return 0, err
-	}
-	n, err := s.commitGroup(all)
-	for i := 0; errors.Is(err, errRaced) && i < maxRaces; i++ {
-		n, err = s.commitGroup(all)
-	}
-	unlock()
-	if err != nil {
-		return 0, err
-	}
-	s.committed()
-	for i, r := range all[:n] {
-		if r.err != nil {
-			return i, fmt.Errorf("event %s: %w", r.event.ID, r.err)
+// flush commits the group, the lock being let go of after each batch so that
+// others get their turn.
+func (b *bulk) flush(ctx context.Context) error {
+	defer b.s.exportSoon()
+	for len(b.group) > 0 {
+		n, added, err := b.batch(ctx)
+		b.done, b.added, b.group = b.done+n, b.added+added, b.group[n:]
+		if err != nil {
+			return err
+		}
+		if b.progress != nil {
+			b.progress(b.done, b.added)
 		}
 	}
-	return n, nil
+	return nil
+}
+
+// batch commits as many requests as make a batch, after the events of others
+// that wait for the lock: a process that waits may not get it for long.
+func (b *bulk) batch(ctx context.Context) (n, added int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	unlock, err := b.s.db.Lock(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unlock()
+	b.s.commitWaiting()
+	n, added, err = b.s.importGroup(b.group)
+	for i := 0; errors.Is(err, errRaced) && i < maxRaces; i++ {
+		n, added, err = b.s.importGroup(b.group)
+	}
+	if added > 0 {
+		b.s.committed()
+	}
+	return n, added, err
+}
+
+// importGroup commits the first n requests, as many as make a batch, and tells
+// how many of them were not there yet. If one cannot be committed, those before
+// it are.
+func (s *Store) importGroup(all []*request) (n, added int, err error) {
+	d := &importDraft{s.newDraft(), map[event.ID]bool{}, map[plumbing.Hash]bool{}}
+	var bad error
+	for n < len(all) && d.batch.Size() < maxGroup {
+		written, err := d.addOnce(all[n])
+		if err != nil {
+			bad = fmt.Errorf("event %s: %w", all[n].event.ID, err)
+			break
+		}
+		if n++; written {
+			added++
+		}
+	}
+	if err := d.commit(); err != nil {
+		if odb.IsRace(err) {
+			err = fmt.Errorf("%w: %w", errRaced, err)
+		}
+		return 0, 0, err
+	}
+	return n, added, bad
+}
+
+// importDraft is a draft that takes each id only once.
+type importDraft struct {
+	*draft
+	ids   map[event.ID]bool
+	files map[plumbing.Hash]bool // that are only in the batch
+}
+
+func (d *importDraft) addOnce(r *request) (written bool, err error) {
+	if d.ids[r.event.ID] {
+		return false, nil
+	}
+	there, err := d.holds(r)
+	if err != nil || there {
+		return false, err
+	}
+	d.ids[r.event.ID], d.files[r.blobHash()] = true, true
+	return true, d.add(r)
+}
+
+// holds tells whether an event of the request's id lies where the request's
+// event belongs. Its bytes may be others: an earlier import knew less, or more.
+func (d *importDraft) holds(r *request) (bool, error) {
+	h, err := d.head(r.home.ref())
+	if err != nil {
+		return false, err
+	}
+	root, err := rootDir(d.tree, h.tree)
+	if err != nil {
+		return false, err
+	}
+	at, _, err := homeDir(root, r.home)
+	if err != nil {
+		return false, err
+	}
+	name := event.FileName(r.event)
+	for _, sub := range append([]string{event.Month(r.event.At)}, event.Splits(r.event)...) {
+		if at, err = at.child(sub); err != nil || len(at.raw) == 0 {
+			return false, err
+		}
+		if there, taken := lookup(at.raw, name); taken {
+			if same, err := d.sameID(there.Hash, r.event.ID); same || err != nil {
+				return same, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// sameID tells whether a file holds the event of that id.
+func (d *importDraft) sameID(file plumbing.Hash, id event.ID) (bool, error) {
+	if d.files[file] {
+		return false, nil
+	}
+	_, raw, err := d.s.db.Get(file)
+	if err != nil {
+		return false, err
+	}
+	e, err := event.ParseHeader(raw)
+	return err == nil && e.ID == id, nil // a damaged one is Verify's to report
 }

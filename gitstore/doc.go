@@ -38,6 +38,9 @@
 // killed in the middle leaves either its event or no trace, and what it held
 // is free at once.
 //
+// [Store.Import] brings in a past, many events at a time: what another
+// system has kept, or what a generator makes up.
+//
 // The cost of a post does not grow with the store, the project, the thread or
 // the day, because no directory takes more than 64 events: see layout.go.
 //
