@@ -1,0 +1,117 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Tips are branches and where they are.
+type Tips map[plumbing.ReferenceName]plumbing.Hash
+
+// config is that of a quarantine.
+const config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+
+// Fetch brings what the branches hold that is not in r.Objects into dir, which
+// it makes a bare repository and which must not be there yet. It returns those
+// of the branches that exist, with an id each; a remote without any is no
+// error. What has come is complete as git understands it, and nothing of it is
+// checked otherwise.
+func (r *Remote) Fetch(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
+	if err := makeRepository(dir); err != nil {
+		return nil, fmt.Errorf("make a quarantine: %w", err)
+	}
+	err := r.fetch(ctx, dir, branches)
+	if missing(err) {
+		var there Tips
+		if there, err = r.List(ctx, dir, branches...); err != nil || len(there) == 0 {
+			return there, err
+		}
+		branches = nil
+		for ref := range there {
+			branches = append(branches, ref)
+		}
+		err = r.fetch(ctx, dir, branches)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readTips(dir, branches)
+}
+
+func (r *Remote) fetch(ctx context.Context, dir string, branches []plumbing.ReferenceName) error {
+	args := []string{"fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
+		"--no-show-forced-updates", "--progress", "--", r.URL}
+	for _, ref := range branches {
+		args = append(args, "+"+ref.String()+":"+ref.String())
+	}
+	_, err := r.run(ctx, dir, args...)
+	return err
+}
+
+// missing tells whether a fetch failed because one of the branches is not there.
+func missing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.Contains(e.Text, "couldn't find remote ref")
+}
+
+// List asks where branches are and fetches nothing; those that are not there
+// are left out. dir is any repository.
+func (r *Remote) List(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
+	args := []string{"ls-remote", "--", r.URL}
+	for _, ref := range branches {
+		args = append(args, ref.String())
+	}
+	out, err := r.run(ctx, dir, args...)
+	if err != nil {
+		return nil, err
+	}
+	tips := Tips{}
+	for line := range strings.Lines(out) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		for _, ref := range branches {
+			if name == ref.String() && plumbing.IsHash(id) {
+				tips[ref] = plumbing.NewHash(id)
+			}
+		}
+	}
+	return tips, nil
+}
+
+// makeRepository makes an empty bare repository, without the templates that
+// `git init` would put into it. HEAD is on no branch that is fetched.
+func makeRepository(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for _, sub := range []string{"objects/info", "objects/pack", "refs/heads"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(sub)), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "HEAD"), []byte("ref: refs/none\n"), 0o600)
+}
+
+func readTips(dir string, branches []plumbing.ReferenceName) (Tips, error) {
+	tips := Tips{}
+	for _, ref := range branches {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref.String())))
+		id := strings.TrimSpace(string(text))
+		if err == nil && !plumbing.IsHash(id) {
+			err = fmt.Errorf("%q is no id of an object of SHA-1", id)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what was fetched of %s: %w", ref.Short(), err)
+		}
+		tips[ref] = plumbing.NewHash(id)
+	}
+	return tips, nil
+}

@@ -1,0 +1,92 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Update is what a push is to do with a branch.
+type Update struct {
+	Branch plumbing.ReferenceName
+	New    plumbing.Hash
+	// Lease, if it is not zero, is where the branch must be, and lets it be
+	// replaced by a commit that is not built on it.
+	Lease plumbing.Hash
+}
+
+// Push moves branches of the remote. from is a repository that has, together
+// with r.Objects, what they need. The outcome of each update is in the map: nil,
+// or an *Error of kind Race or Refused. The error is about all of them, whose
+// outcome is then unknown if it is of kind Network.
+func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
+	args := []string{"push", "--porcelain", "--no-verify", "--no-signed", "--no-recurse-submodules", "--no-follow-tags", "--progress"}
+	var specs []string
+	for _, u := range updates {
+		if !u.Lease.IsZero() {
+			args = append(args, "--force-with-lease="+u.Branch.String()+":"+u.Lease.String())
+		}
+		specs = append(specs, u.New.String()+":"+u.Branch.String())
+	}
+	out, err := r.run(ctx, from, append(append(args, "--", r.URL), specs...)...)
+	outcome := r.outcomes(out, err)
+	for _, u := range updates {
+		if _, told := outcome[u.Branch]; !told && err == nil {
+			err = &Error{Kind: Network, URL: Redact(r.URL), Text: "git did not say what became of " + u.Branch.Short()}
+		}
+	}
+	if len(outcome) == len(updates) {
+		return outcome, nil // git's error repeats what the lines say
+	}
+	return outcome, err
+}
+
+// outcomes reads what git push says of each branch:
+// "<flag>\t<from>:<to>\t<summary>", where the flag of what was refused is "!".
+func (r *Remote) outcomes(out string, err error) map[plumbing.ReferenceName]error {
+	outcome := map[plumbing.ReferenceName]error{}
+	for line := range strings.Lines(out) {
+		parts := strings.SplitN(strings.TrimRight(line, "\n"), "\t", 3)
+		if len(parts) < 3 || len(parts[0]) != 1 {
+			continue
+		}
+		_, to, _ := strings.Cut(parts[1], ":")
+		ref := plumbing.ReferenceName(to)
+		if parts[0] != "!" {
+			outcome[ref] = nil
+			continue
+		}
+		if kind := rejection(parts[2]); kind != Network {
+			outcome[ref] = &Error{Kind: kind, URL: Redact(r.URL), Branch: ref.Short(), Text: reason(parts[2], err)}
+		}
+	}
+	return outcome
+}
+
+// raced are the reasons for which trying again on the new tip helps.
+var raced = []string{"fetch first", "non-fast-forward", "stale info", "cannot lock ref", "failed to update ref",
+	"incorrect old value", "reference already exists", "failed to lock", "remote ref updated since checkout", "needs force"}
+
+// rejection sorts the summary of a branch that was not moved.
+func rejection(text string) Kind {
+	if strings.Contains(text, "remote failed to report status") || strings.HasPrefix(text, "[remote failure]") {
+		return Network
+	}
+	for _, reason := range raced {
+		if strings.Contains(text, reason) {
+			return Race
+		}
+	}
+	return Refused
+}
+
+// reason adds to git's word for a refusal what the remote said about it.
+func reason(text string, err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Text != "" && !strings.HasPrefix(e.Text, "failed to push") {
+		return text + ", " + e.Text
+	}
+	return text
+}
