@@ -54,9 +54,10 @@ func IsRace(err error) bool { return errors.Is(err, errRefRace) }
 // it is durable (but for Options.NoSync) and visible to every process,
 // including git. On error nothing has moved, but for *UnknownOutcomeError.
 //
-// The order is what makes it safe. Pack and index are complete, and the refs'
-// locks held with the new values, before the journal record makes the batch
-// durable; after that only renames are left.
+// The order is what makes it safe. The journal's record, which makes the batch
+// durable, is written once the refs' locks are held with the new values; pack
+// and index are written meanwhile, under names that nobody finds. When all that
+// is done only renames are left.
 func (b *Batch) Commit() error {
 	if err := b.check(); err != nil {
 		return err
@@ -111,16 +112,4 @@ func (s *Storage) prepareJournal(w *batchWrite) error {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
-}
-
-// takeBack voids the journal record of a batch that failed after it was
-// written, so that no recovery brings it back.
-func (s *Storage) takeBack(cause error) error {
-	if s.opts.NoSync {
-		return cause
-	}
-	if err := s.journal.void(); err != nil {
-		return &UnknownOutcomeError{errors.Join(cause, err)}
-	}
-	return cause
 }

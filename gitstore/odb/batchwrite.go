@@ -18,29 +18,33 @@ type batchWrite struct {
 	temp        string   // the index before its rename
 	created     []string // files of the pack that were not there before
 	locks       []*refLock
-	moved       bool // one ref at least has its new value
+	record      []byte // of the journal; nil: none was written, not even in part
+	moved       bool   // one ref at least has its new value
 }
 
-// run takes the batch from memory to where everybody sees it.
+// run takes the batch from memory to where everybody sees it. The pack is
+// written while the refs are locked and the journal is flushed, since none of
+// these needs the others: before publish nobody finds any of them.
 func (w *batchWrite) run() error {
-	if err := w.prepare(); err != nil {
-		w.abandon()
-		return err
+	packed := make(chan error, 1)
+	pack := func() { packed <- w.writePack() }
+	if w.s.opts.NoSync {
+		pack() // there is no flush to hide it behind, and a goroutine costs more than it saves
+	} else {
+		go pack()
 	}
-	var record []byte
-	if !w.s.opts.NoSync {
-		var err error
-		if record, err = w.s.journal.append(w.moves, w.data); err != nil {
-			err = w.s.takeBack(err)
-			w.abandon()
-			return err
-		}
+	err := w.lockRefs()
+	if err == nil {
+		err = w.keepRecord()
+	}
+	if err = errors.Join(err, <-packed); err != nil {
+		return w.undo(err)
 	}
 	if err := w.publish(); err != nil {
 		return w.failed(err)
 	}
-	if record != nil {
-		w.s.journal.step(w.moves, recordSum(record), int64(len(record)))
+	if w.record != nil {
+		w.s.journal.step(w.moves, recordSum(w.record), int64(len(w.record)))
 	}
 	if w.base != "" {
 		w.s.packs.add(newPack(w.base, w.data, w.index))
@@ -57,16 +61,24 @@ func (w *batchWrite) failed(cause error) error {
 		w.abandon()
 		return &UnknownOutcomeError{cause}
 	}
-	err := w.s.takeBack(cause)
-	w.abandon()
-	return err
+	return w.undo(cause)
 }
 
-// prepare does everything that can fail for want of space or rights.
-func (w *batchWrite) prepare() error {
-	if err := w.writePack(); err != nil {
-		return err
+// undo voids the journal's record, so that no recovery brings the batch back,
+// and removes what else was written.
+func (w *batchWrite) undo(cause error) error {
+	if w.record != nil {
+		if err := w.s.journal.void(); err != nil {
+			cause = &UnknownOutcomeError{errors.Join(cause, err)}
+		}
 	}
+	w.abandon()
+	return cause
+}
+
+// lockRefs takes the refs' locks with the new values, and checks that the refs
+// are where the batch starts from.
+func (w *batchWrite) lockRefs() error {
 	if err := w.s.announce(w.moves); err != nil {
 		return err
 	}
@@ -81,6 +93,15 @@ func (w *batchWrite) prepare() error {
 		}
 	}
 	return nil
+}
+
+// keepRecord makes the batch durable by a record in the journal.
+func (w *batchWrite) keepRecord() (err error) {
+	if w.s.opts.NoSync {
+		return nil
+	}
+	w.record, err = w.s.journal.append(w.moves, w.data)
+	return err
 }
 
 // writePack writes pack and index, the index under a temporary name: without

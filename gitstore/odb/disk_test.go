@@ -226,6 +226,7 @@ func (f *diskFile) Sync() error {
 
 func (f *diskFile) Datasync() error { return f.Sync() }
 func (f *diskFile) Close() error    { return f.f.Close() }
+func (f *diskFile) Reserve(int64)   {}
 
 // loss is how a power loss treats what was not synced.
 type loss struct {

@@ -98,7 +98,7 @@ func tryFault(t *testing.T, dir string, f fault, n int, do func(*Storage) error,
 	t.Helper()
 	errno := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}[n%3]
 	calls, armed, failed := 0, false, ""
-	s := open(t, dir, Options{Boot: "boot", Logger: quiet(), FS: hookFS{OS, func(call, _ string) outcome {
+	s := open(t, dir, Options{Boot: "boot", Logger: quiet(), FS: hooked(OS, func(call, _ string) outcome {
 		if !armed {
 			return outcome{}
 		}
@@ -111,7 +111,7 @@ func tryFault(t *testing.T, dir string, f fault, n int, do func(*Storage) error,
 			return o
 		}
 		return outcome{}
-	}}})
+	})})
 	armed = true
 	err := do(s)
 	armed = false
@@ -204,12 +204,12 @@ func fullJournal(t *testing.T, dir string) []string {
 func killedWriter(t *testing.T, dir string) []string {
 	ids := threeBatches(t, dir)
 	dead := false
-	s := open(t, dir, Options{Boot: "boot", FS: hookFS{OS, func(call, _ string) outcome {
+	s := open(t, dir, Options{Boot: "boot", FS: hooked(OS, func(call, _ string) outcome {
 		if dead = dead || call == "rename"; dead {
 			return outcome{err: errKilled}
 		}
 		return outcome{}
-	}}})
+	})})
 	defer s.Close()
 	if err := post(s, mainRef, 0, "killed"); !errors.Is(err, errKilled) {
 		t.Fatal(err)

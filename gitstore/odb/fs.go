@@ -27,6 +27,11 @@ type FS interface {
 type File interface {
 	io.Writer
 	io.WriterAt
+	// Reserve asks for the space of the file's first bytes at once. It changes
+	// nothing that can be read, and where it is not possible it does nothing.
+	// ext4 writes a new file out when it is renamed over another one, unless it
+	// has its space; that would make every move of a ref wait for the disk.
+	Reserve(size int64)
 	// Sync makes data and metadata durable.
 	Sync() error
 	// Datasync makes the data durable, and of the metadata what is needed to
@@ -41,7 +46,7 @@ var OS FS = osFS{}
 type osFS struct{}
 
 func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
+	f, err := openFile(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -56,33 +61,38 @@ func (osFS) SyncDir(name string) error                 { return syncDir(name) }
 
 type osFile struct{ *os.File }
 
-func (f osFile) Datasync() error { return datasync(f.File) }
+func (f osFile) Datasync() error    { return datasync(f.File) }
+func (f osFile) Reserve(size int64) { reserve(f.File, size) }
 
 // writeFile makes a file that must not exist yet and writes it whole. With
 // sync it is durable on return, but for its name (SyncDir).
-func writeFile(fsys FS, name string, perm fs.FileMode, sync bool, parts ...[]byte) (err error) {
+func writeFile(fsys FS, name string, perm fs.FileMode, sync bool, data []byte) error {
+	return createFile(fsys, name, perm, func(f File) error {
+		if len(data) > 0 {
+			if _, err := f.Write(data); err != nil {
+				return err
+			}
+		}
+		if sync {
+			return f.Sync()
+		}
+		return nil
+	})
+}
+
+// createFile makes a file that must not exist yet. If it cannot be filled it
+// is removed again.
+func createFile(fsys FS, name string, perm fs.FileMode, fill func(File) error) error {
 	f, err := fsys.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			_ = fsys.Remove(name)
-		}
-	}()
-	for _, part := range parts {
-		if len(part) == 0 {
-			continue
-		}
-		if _, err := f.Write(part); err != nil {
-			return err
-		}
+	err = fill(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
 	}
-	if sync {
-		return f.Sync()
+	if err != nil {
+		_ = fsys.Remove(name)
 	}
-	return nil
+	return err
 }

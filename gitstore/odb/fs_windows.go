@@ -38,6 +38,10 @@ func readFile(name string) (data []byte, err error) {
 	return data, err
 }
 
+func openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
+}
+
 func rename(from, to string) error { return retry(func() error { return os.Rename(from, to) }) }
 func remove(name string) error     { return retry(func() error { return os.Remove(name) }) }
 

@@ -134,13 +134,13 @@ func mergeSteps(t *testing.T, dir string) (n int) {
 
 func maintainWith(t *testing.T, dir string, before func(step int)) {
 	step := 0
-	s := open(t, dir, Options{Boot: "boot", FS: hookFS{OS, func(call, name string) outcome {
+	s := open(t, dir, Options{Boot: "boot", FS: hooked(OS, func(call, name string) outcome {
 		if strings.Contains(name, "objects/pack") && (call == "rename" || call == "remove" || call == "open") {
 			step++
 			before(step)
 		}
 		return outcome{}
-	}}})
+	})})
 	defer s.Close()
 	if err := s.Maintain(t.Context()); err != nil {
 		t.Fatal(err)
@@ -383,12 +383,12 @@ func TestLocksLeft(t *testing.T) {
 	}
 	for n, short := 1, false; n < 30; n, short = n+1, !short {
 		calls := 0
-		dying := open(t, dir, Options{FS: hookFS{OS, func(string, string) outcome {
+		dying := open(t, dir, Options{FS: hooked(OS, func(string, string) outcome {
 			if calls++; calls < n {
 				return outcome{}
 			}
 			return outcome{err: errKilled, short: short && calls == n}
-		}}})
+		})})
 		err := withLock(dying, func() error { return commitTo(dying, both, []string{fmt.Sprint("killed", n)}, 0) })
 		if err != nil && !errors.Is(err, errKilled) {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package odb
 import (
 	"errors"
 	"io/fs"
+	"sync"
 )
 
 var errKilled = errors.New("killed")
@@ -14,11 +15,20 @@ type outcome struct {
 	late  bool  // it is done, and reported as failed all the same
 }
 
-// hookFS asks hook before every call that changes the disk. It is told the
-// name of the call and of the file.
+// hookFS asks hook before every call that changes the disk, one call at a time.
+// It is told the name of the call and of the file.
 type hookFS struct {
 	FS
 	hook func(call, name string) outcome
+}
+
+func hooked(fsys FS, hook func(call, name string) outcome) hookFS {
+	var asking sync.Mutex
+	return hookFS{fsys, func(call, name string) outcome {
+		asking.Lock()
+		defer asking.Unlock()
+		return hook(call, name)
+	}}
 }
 
 func (h hookFS) do(kind, name string, call func() error) error {

@@ -140,9 +140,9 @@ func writeOnce(fsys FS, name string, data []byte) error {
 
 // writeAtomic writes a file under a temporary name and renames it to name,
 // replacing what was there.
-func writeAtomic(fsys FS, name string, perm fs.FileMode, sync bool, parts ...[]byte) error {
+func writeAtomic(fsys FS, name string, perm fs.FileMode, sync bool, data []byte) error {
 	temp := tempName(name)
-	if err := writeFile(fsys, temp, perm, sync, parts...); err != nil {
+	if err := writeFile(fsys, temp, perm, sync, data); err != nil {
 		return err
 	}
 	if err := fsys.Rename(temp, name); err != nil {

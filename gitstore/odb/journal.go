@@ -214,13 +214,14 @@ func (j *journal) fits(moves []move, pack []byte) bool {
 }
 
 // append writes a record behind the last one and makes it durable. It returns
-// the record for step, which is called once nothing can take it back.
+// the record for step, which is called once nothing can take it back, also if
+// it fails: then void takes back what may have been written.
 func (j *journal) append(moves []move, pack []byte) (data []byte, err error) {
 	data = encodeRecord(record{
 		generation: j.generation, seq: j.next, boot: j.boot, previous: j.sum, moves: moves, pack: pack,
 	})
 	if _, err := j.file.WriteAt(data, j.end); err != nil {
-		return nil, err
+		return data, err
 	}
 	return data, j.file.Datasync()
 }

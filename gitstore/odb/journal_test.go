@@ -3,10 +3,13 @@ package odb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -218,12 +221,12 @@ func TestCheckpointBounded(t *testing.T) {
 func TestVoid(t *testing.T) {
 	dir := newRepo(t)
 	fail := ""
-	s := open(t, dir, Options{Boot: "boot", FS: hookFS{OS, func(call, name string) outcome {
+	s := open(t, dir, Options{Boot: "boot", FS: hooked(OS, func(call, name string) outcome {
 		if fail != "" && call == fail && filepath.Base(name) == "main" {
 			return outcome{err: errKilled}
 		}
 		return outcome{}
-	}}})
+	})})
 	mustPost(t, s, mainRef, 0, "a")
 	mustPost(t, s, mainRef, 0, "b")
 	fail = "rename"
@@ -235,6 +238,54 @@ func TestVoid(t *testing.T) {
 	wantHistory(t, open(t, copyRepo(t, dir), Options{Boot: "another"}), mainRef, "a", "b")
 	mustPost(t, s, mainRef, 0, "d")
 	wantHistory(t, open(t, copyRepo(t, dir), Options{Boot: "another"}), mainRef, "a", "b", "d")
+}
+
+// TestKilledBeforePack: a writer is killed when its record is in the journal
+// and of its pack there is nothing. The next writer makes the pack, and has git
+// leave it alone, before it moves the ref.
+func TestKilledBeforePack(t *testing.T) {
+	dir := newRepo(t)
+	mustPost(t, open(t, dir, Options{}), mainRef, 0, "a")
+	recorded, dead := make(chan struct{}), atomic.Bool{}
+	dying := open(t, dir, Options{FS: hookFS{OS, func(call, name string) outcome {
+		switch {
+		case strings.HasSuffix(name, ".keep") && call == "open":
+			<-recorded
+			dead.Store(true)
+		case filepath.Base(name) == "journal" && call == "sync" && !dead.Load():
+			close(recorded)
+			return outcome{}
+		}
+		if dead.Load() {
+			return outcome{err: errKilled}
+		}
+		return outcome{}
+	}}})
+	if err := post(dying, mainRef, 0, "killed"); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	moves := 0
+	next := open(t, dir, Options{Logger: quiet(), FS: hooked(OS, func(call, name string) outcome {
+		if call == "rename" && filepath.Base(name) == "main" {
+			moves++
+			packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+			if err != nil || len(packs) < 2 {
+				t.Errorf("the ref moves and there are %v (%v)", packs, err)
+			}
+			for _, pack := range packs {
+				if !exists(strings.TrimSuffix(pack, "pack") + "keep") {
+					t.Errorf("the ref moves and git may remove %s", pack)
+				}
+			}
+		}
+		return outcome{}
+	})})
+	mustPost(t, next, mainRef, 0, "b")
+	wantHistory(t, next, mainRef, "a", "killed", "b")
+	if moves != 2 {
+		t.Errorf("the ref moved %d times, want to the killed writer's commit and to the next", moves)
+	}
+	fsck(t, dir)
 }
 
 // TestOrder: order finds out who is before whom at the cost of the distance.

@@ -160,9 +160,9 @@ func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, e
 }
 
 func (s *Storage) writeKeep(base string) error {
-	err := writeFile(s.fs(), base+".keep", 0o600, false)
+	err := writeFile(s.fs(), base+".keep", 0o600, false, nil)
 	if errors.Is(err, fs.ErrExist) {
-		return nil // left by a merge that was cut short
+		return nil // left by a merge that was cut short, or the pack's own
 	}
 	return err
 }

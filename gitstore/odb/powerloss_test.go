@@ -239,12 +239,12 @@ func killedWriters(m *machine) {
 	for left := 0; ; left++ {
 		calls := 0
 		o := m.options()
-		o.FS = hookFS{m.disk, func(string, string) outcome {
+		o.FS = hooked(m.disk, func(string, string) outcome {
 			if calls++; calls <= left {
 				return outcome{}
 			}
 			return outcome{err: errKilled, short: calls == left+1}
-		}}
+		})
 		err := m.try(open(m.t, m.dir, o), 1, 10, otherRef, mainRef)
 		if err != nil && !errors.Is(err, errKilled) {
 			m.t.Fatal(err)

@@ -125,12 +125,16 @@ func (s *Storage) lastValue(name plumbing.ReferenceName, records []record) (plum
 
 // restorePack writes a record's pack and index again unless both are as they
 // were. A pack that was merged meanwhile comes back as well, which is harmless.
+// The .keep file comes first: the ref that needs the pack may still have to move.
 func (s *Storage) restorePack(r *record) error {
 	name := r.packName()
 	if name == "" {
 		return nil
 	}
 	base := s.packPath(name)
+	if err := s.writeKeep(base); err != nil {
+		return err
+	}
 	data, err := os.ReadFile(base + ".pack")
 	if err == nil && bytes.Equal(data, r.pack) && soundIndex(base+".idx") {
 		return nil

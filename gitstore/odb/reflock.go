@@ -19,6 +19,8 @@ import (
 
 const (
 	refWait    = 10 * time.Second       // how long another program may hold a ref's lock
+	refPoll    = 100 * time.Microsecond // how soon a ref's lock is asked for again
+	maxRefPoll = 5 * time.Millisecond   // and how soon at the latest
 	staleRef   = time.Minute            // a ref's lock older than this was left by a killed program
 	staleEmpty = 3 * time.Second        // an empty one: git holds it for a few system calls
 	staleOurs  = 100 * time.Millisecond // an empty one that a killed writer of ours had announced
@@ -68,8 +70,8 @@ func (s *Storage) refOrTip(name plumbing.ReferenceName) (plumbing.Hash, error) {
 func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
 	ctx, cancel := context.WithTimeout(context.Background(), refWait)
 	defer cancel()
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		err := writeFile(s.fs(), path+".lock", 0o600, false, []byte(value.String()+"\n"))
+	for wait := refPoll; ; wait = min(2*wait, maxRefPoll) {
+		err := writeLock(s.fs(), path+".lock", value)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if err := s.mkdirs(filepath.Dir(path)); err != nil {
@@ -86,6 +88,15 @@ func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+func writeLock(fsys FS, name string, value plumbing.Hash) error {
+	return createFile(fsys, name, 0o600, func(f File) error {
+		line := []byte(value.String() + "\n")
+		f.Reserve(int64(len(line)))
+		_, err := f.Write(line)
+		return err
+	})
 }
 
 // mkdirs makes the directories of a ref below refs/.

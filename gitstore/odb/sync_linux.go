@@ -16,3 +16,7 @@ func datasync(f *os.File) error {
 		}
 	}
 }
+
+func reserve(f *os.File, size int64) {
+	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size) // at worst the rename takes longer
+}
