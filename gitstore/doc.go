@@ -51,14 +51,14 @@
 // what it held and nothing else: it is left out, the answer counts it as
 // Skipped, and [Store.Verify] says what is wrong with it.
 //
-// [Store.Read] reads the newest directories of a thread, [Store.Search] all
-// messages that it cannot rule out by their paths, on all processors.
+// [Store.Read] reads the newest directories of a thread. [Store.Search],
 // [Store.Inbox] and the lists of threads, projects and agents come from the
 // index (package index), a SQLite database in .git/skein that readers bring to
 // the tips when they find it behind: at once where a few messages are missing,
 // in stretches of commits where it is many (projection.go). As long as it is
 // missing, behind, locked or damaged, and with Options.NoIndex, the same answer
-// comes from the tree: an inbox then folds every event into some 85 bytes a
+// comes from the tree: a search then reads all messages that it cannot rule
+// out by their paths, on all processors, and an inbox folds every event into some 85 bytes a
 // message when it is first asked, and afterwards reads only what differs
 // between two trees. Cursors
 // name a message, not a count: whatever is written meanwhile, going from page

@@ -3,11 +3,17 @@ package gitstore
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"skein/gitstore/event"
 	"skein/gitstore/index"
 )
 
@@ -44,4 +50,118 @@ func mustAnswer(tb testing.TB, s *Store) {
 	if !ok || err != nil {
 		tb.Fatalf("the index does not answer (%v)", err)
 	}
+}
+
+// TestIndexAgreesWithTree asks random stores the same with the index and
+// without, and expects the same, to the byte of a cursor.
+func TestIndexAgreesWithTree(t *testing.T) {
+	root := t.TempDir()
+	n := 0
+	rapidly(t, "15", func(rt *rapid.T) {
+		n++
+		w := newWorld(t, filepath.Join(root, fmt.Sprint(n)))
+		defer w.close()
+		for range rapid.IntRange(1, 3).Draw(rt, "rounds") {
+			for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+				w.step(rt)
+			}
+			for range 12 {
+				w.agree(rt, drawQuestion(rt, w))
+			}
+		}
+		mustAnswer(t, w.s)
+		if said := w.said.String(); said != "" {
+			t.Fatalf("the index did not answer: %s", said)
+		}
+	})
+}
+
+// question is something to ask a store; cursor goes on from an earlier answer.
+type question struct {
+	what string
+	ask  func(s *Store, cursor string) (answer any, next string, err error)
+}
+
+// agree asks both ways, page by page, with the cursors in turn from the one
+// and the other.
+func (w *world) agree(rt *rapid.T, q question) {
+	cursor := ""
+	for page := 0; ; page++ {
+		fast, next, errFast := q.ask(w.s, cursor)
+		slow, nextSlow, errSlow := q.ask(w.walker, cursor)
+		same(w.tb, fmt.Sprintf("page %d of %s: the error", page, q.what), fmt.Sprint(errSlow), fmt.Sprint(errFast))
+		same(w.tb, fmt.Sprintf("page %d of %s", page, q.what), slow, fast)
+		same(w.tb, fmt.Sprintf("the cursor behind page %d of %s", page, q.what), nextSlow, next)
+		if cursor = next; cursor == "" {
+			return
+		}
+		if rapid.IntRange(0, 9).Draw(rt, "post between pages?") == 0 {
+			fill(w.tb, w.s, 2, func(int) string { return worldThreads[0] })
+		}
+	}
+}
+
+func drawQuestion(rt *rapid.T, w *world) question {
+	ctx := context.Background()
+	maybe := func(name string, from ...string) string {
+		return rapid.SampledFrom(append([]string{"", ""}, from...)).Draw(rt, name)
+	}
+	limit := rapid.SampledFrom([]int{1, 3, 7, 100, 250}).Draw(rt, "limit")
+	switch rapid.SampledFrom([]string{"search", "search", "search", "inbox", "threads", "projects", "agents", "ids"}).Draw(rt, "ask") {
+	case "inbox":
+		q := InboxQuery{Agent: rapid.SampledFrom(worldAgents).Draw(rt, "agent"), Thread: maybe("thread", append(worldThreads, "axon/none")...), From: maybe("from", append(worldAgents, "filler")...),
+			Tag: maybe("tag", "QUESTION", "answer"), IncludeRead: rapid.Bool().Draw(rt, "read"), Limit: limit}
+		return question{fmt.Sprintf("%+v", q), func(s *Store, cursor string) (any, string, error) {
+			q.Cursor = cursor
+			in, err := s.Inbox(ctx, q)
+			if err != nil {
+				return nil, "", err
+			}
+			return in, in.Next, nil
+		}}
+	case "threads":
+		f := ThreadFilter{Project: maybe("project", "axon", "none"), Status: maybe("status", "Resolved", "active"), Member: maybe("member", worldAgents...), Limit: rapid.IntRange(0, 3).Draw(rt, "most")}
+		return question{fmt.Sprintf("%+v", f), func(s *Store, _ string) (any, string, error) {
+			all, err := s.Threads(ctx, f)
+			return append([]event.Thread{}, all...), "", err
+		}}
+	case "projects":
+		return question{"projects", func(s *Store, _ string) (any, string, error) {
+			all, err := s.Projects(ctx)
+			return append([]event.Project{}, all...), "", err
+		}}
+	case "agents":
+		return question{"agents", func(s *Store, _ string) (any, string, error) {
+			all, err := s.Agents(ctx)
+			return append([]event.Agent{}, all...), "", err
+		}}
+	case "ids":
+		id := rapid.SampledFrom(append(w.posted, "0000", "zzzzzzzz")).Draw(rt, "id")
+		id = id[len(id)-min(len(id), rapid.SampledFrom([]int{4, 8, 26}).Draw(rt, "digits")):]
+		return question{"message " + id, func(s *Store, _ string) (any, string, error) {
+			m, err := s.MessageByID(ctx, id)
+			return m, "", err
+		}}
+	}
+	q := SearchQuery{Text: drawText(rt), Project: maybe("project", "axon"), Status: maybe("status", "resolved"), Member: maybe("member", worldAgents...), Tag: maybe("tag", "question"), Limit: limit}
+	return question{fmt.Sprintf("%+v", q), func(s *Store, cursor string) (any, string, error) {
+		q.Cursor = cursor
+		found, err := s.Search(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		return found, found.Next, nil
+	}}
+}
+
+// drawText draws the text of a query: mostly good ones.
+func drawText(rt *rapid.T) string {
+	words := []string{"recursion", "bound", "Bound", "boun*", "message", `"the recursion bound"`, "straße", "你好", "c++", "50", "late", "here", "*", `"open`}
+	filters := []string{"from:ann", "from:filler", "to:*", "to:cy", "project:axon", "thread:axon/model", "thread:hall", "thread:none", "tag:answer", "status:active", "since:30d", "before:1h", "since:10m", "form:ann"}
+	words = rapid.SliceOfN(rapid.SampledFrom(words[:rapid.SampledFrom([]int{5, 12, len(words)}).Draw(rt, "words")]), 0, 2).Draw(rt, "words")
+	if rapid.Bool().Draw(rt, "filter") {
+		words = append(words, rapid.SampledFrom(filters).Draw(rt, "filter"))
+	}
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }

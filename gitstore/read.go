@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"skein/gitstore/event"
+	"skein/gitstore/index"
 )
 
 // ReadQuery asks for a part of a thread.
@@ -97,7 +98,7 @@ const shortID = 8
 
 // since turns a time or an id into the greatest id that is not asked for.
 func (s *Store) since(ctx context.Context, projects subtree, text string) (event.ID, error) {
-	t, whenErr := parseWhen(text, s.now())
+	t, whenErr := index.ParseTime(text, s.now())
 	if whenErr == nil && len(text) != shortID {
 		return beforeTime(t.UnixMilli()), nil
 	}

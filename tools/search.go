@@ -22,7 +22,7 @@ const (
 
 func searchTool() mcp.Tool {
 	return define("search",
-		`Find messages: words, "phrases", from: to: thread: tag: since: before:, or id:ID for one message in full. Or list threads, projects, agents.`,
+		`Find messages: words, "phrases", prefix*, from: to: thread: tag: since: before:, or id:ID for one message in full. Or list threads, projects, agents.`,
 		hints{readOnly: true, idempotent: true},
 		textParam("query"),
 		textParam("kind", mcp.Enum(kindMessages, kindThreads, kindProjects, kindAgents)),
@@ -101,7 +101,7 @@ func (s *Server) messages(ctx context.Context, st *gitstore.Store, p searchParam
 	if len(r.Hits) == 0 {
 		return "no message matches in the store " + st.Dir() + "; kind=threads, projects or agents lists those\n" + unreadable(r.Skipped), nil
 	}
-	head := fmt.Sprintf("%s, newest first. %s\n\n", plural(r.Total, "message"), framing)
+	head := fmt.Sprintf("%s, best first. %s\n\n", plural(r.Total, "message"), framing)
 	return head + strings.Join(got.items, "\n") + unreadable(r.Skipped) + at.more(len(r.Hits), r.Total, r.Next), nil
 }
 

@@ -320,7 +320,7 @@ func TestSearch(t *testing.T) {
 	s.call("post_message", `{"thread":"other/talk","body":"a giraffe"}`)
 
 	found := s.call("search", `{"query":"zebra","limit":2}`)
-	mustContain(t, found, "3 messages, newest first. "+framing, "> zebra number 2", "axon/model", "1 more; cursor=")
+	mustContain(t, found, "3 messages, best first. "+framing, "> zebra number 2", "axon/model", "1 more; cursor=")
 	mustLack(t, found, "giraffe", "number 0")
 	mustContain(t, s.call("search", fmt.Sprintf(`{"query":"zebra","cursor":%q}`, cursorOf(t, found))), "> zebra number 0")
 	mustContain(t, s.call("search", `{"query":"unicorn"}`), "no message matches in the store "+st.Dir())

@@ -15,9 +15,11 @@ func newSearchCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search WORD...",
 		Short: "Search the messages",
-		Long: `Search titles and bodies, the newest first. All words must occur, in any case;
-"a phrase" in double quotes (the shell's quotes around them) stands as it is.
-from: to: project: thread: tag: status: since: before: narrow the search.`,
+		Long: `Search titles and bodies. All words must occur, in any case; "a phrase" in
+double quotes (the shell's quotes around them) occurs as it is, and prefix*
+stands for all words that it begins. from: to: project: thread: tag: status:
+since: before: narrow the search. Messages about the words, with these in the
+title or often in the body, come first, unless they are much older.`,
 		Example: `  skein search recursion bound
   skein search '"recursion bound"' from:claude-code since:2026-11-01
   skein search tag:question --project axon --json`,
