@@ -56,7 +56,7 @@ fuzz: ## fuzz each target for FUZZTIME (20s)
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
 	done
 
-bench: build ## measure the figures of the README, as a Markdown table (BENCH="-quick" for a short run)
+bench: build ## measure every figure of gitstore/BENCHMARKS.md (BENCH=-quick for a short run, BENCH=-update to publish)
 	@go run ./cmd/skein-bench -skein bin/skein $(BENCH)
 
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races

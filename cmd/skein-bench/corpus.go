@@ -4,54 +4,116 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
-	"time"
 
 	"skein/gitstore"
 )
 
-// agents take part in every store.
-var agents = []string{
-	"claude-code", "desktop", "codex", "gemini-cli", "cursor", "windsurf",
-	"claude-code@axon", "claude-code@solver", "codex@parser", "reviewer", "mary", "tom",
-}
+// agents take part in every store: each client in ten projects.
+var agents = func() []string {
+	var names []string
+	for _, place := range []string{"axon", "solver", "parser", "index", "web", "docs", "infra", "tests", "tools", "review"} {
+		for _, client := range []string{"claude-code", "codex", "desktop", "gemini-cli", "cursor"} {
+			names = append(names, client+"@"+place)
+		}
+	}
+	return names
+}()
 
-// words make up titles and bodies.
-var words = strings.Fields(`the a of and to in that is was for on as with it at by from this be are not have
+// common are the words of titles and bodies; each is as likely as the others.
+var common = strings.Fields(`the a of and to in that is was for on as with it at by from this be are not have
 	recursion bound solver constraint model rule cycle depth parser token grammar branch commit merge rebase
 	review test fuzz corpus failure timeout retry lock journal pack index tree blob ref fetch push queue worker
 	server client session agent thread message inbox receipt search query cursor page limit schema field value
 	should could must might please look again before after while until since whether because instead however
 	done open blocked waiting fixed broken slow fast small large first last next previous every another`)
 
-// A shape draws the i-th message's thread.
-type shape func(i int, r *rand.Rand) string
+const (
+	// commonWord stands in about every second body.
+	commonWord = "solver"
+	// rareWord stands in one message of rareEvery.
+	rareWord  = "quokka"
+	rareEvery = 5000
+)
 
-// mixed is a store as use makes it: a message in forty opens a thread, and
-// threads get messages as a Zipf distribution has it (the longest has about a
-// tenth of all), over twenty projects.
+const projects = 100
+
+// A topic is a thread while messages come to it.
+type topic struct {
+	ref     string
+	members []string // nil: everyone
+	left    int      // messages still to come
+	begun   bool
+}
+
+// A shape draws the thread of the next message.
+type shape func(r *rand.Rand) *topic
+
+// mixed is a store as use makes it: see doc.go for the distributions.
 func mixed(n int) shape {
-	threads := max(10, n/40)
-	return func(_ int, r *rand.Rand) string {
-		k := rand.NewZipf(r, 1.1, 4, uint64(threads-1)).Uint64()
-		return fmt.Sprintf("project-%02d/topic-%05d", k%20, k)
+	var open []*topic
+	opened := 0
+	window := min(200, max(4, n/50))
+	return func(r *rand.Rand) *topic {
+		open = slices.DeleteFunc(open, func(t *topic) bool { return t.left <= 0 })
+		if len(open) < window {
+			open = append(open, newTopic(r, opened))
+			opened++
+		}
+		t := open[r.IntN(len(open))]
+		t.left--
+		return t
 	}
 }
 
+// newTopic draws a thread: its length Pareto distributed (α = 1.2, from 22 to
+// 20,000, mean about 100), its project and its members by Zipf.
+func newTopic(r *rand.Rand, number int) *topic {
+	const shortest, longest, alpha = 22, 20_000, 1.2
+	length := shortest * math.Pow(1-r.Float64(), -1/alpha)
+	t := &topic{left: int(min(length, longest)), members: make([]string, 0, 8)}
+	t.ref = fmt.Sprintf("project-%02d/topic-%05d", zipf(r, projects), number)
+	for range 2 + r.IntN(7) {
+		if a := pickAgent(r); !slices.Contains(t.members, a) {
+			t.members = append(t.members, a)
+		}
+	}
+	return t
+}
+
+// zipf draws from 0 to n-1, the small ones more often.
+func zipf(r *rand.Rand, n int) int { return int(rand.NewZipf(r, 1.2, 4, uint64(n-1)).Uint64()) }
+
+func pickAgent(r *rand.Rand) string { return agents[zipf(r, len(agents))] }
+
 // single puts every message into one thread.
-func single(int, *rand.Rand) string { return "axon/constraint-model" }
+func single() shape {
+	t := &topic{ref: "axon/constraint-model"}
+	return func(*rand.Rand) *topic { return t }
+}
 
 // scattered opens a thread for every message, in one project.
-func scattered(i int, _ *rand.Rand) string { return fmt.Sprintf("axon/topic-%05d", i) }
+func scattered() shape {
+	n := 0
+	return func(*rand.Rand) *topic {
+		n++
+		return scatteredTopic(n - 1)
+	}
+}
+
+func scatteredTopic(i int) *topic { return &topic{ref: fmt.Sprintf("axon/topic-%05d", i)} }
 
 // wider posts to the n threads that scattered opened, and every second time to
 // a new one.
 func wider(n int) shape {
-	return func(i int, r *rand.Rand) string {
+	i := 0
+	return func(r *rand.Rand) *topic {
+		i++
 		if i%2 == 0 {
-			return scattered(r.IntN(n), r)
+			return scatteredTopic(r.IntN(n))
 		}
-		return scattered(n+i, r)
+		return scatteredTopic(n + i)
 	}
 }
 
@@ -59,38 +121,58 @@ func wider(n int) shape {
 type corpus struct {
 	rand  *rand.Rand
 	shape shape
-	next  int
+	drawn int
 }
 
-func newCorpus(s shape) *corpus {
-	return &corpus{rand: rand.New(rand.NewPCG(1, 2)), shape: s}
+func newCorpus(s shape) *corpus { return seededCorpus(s, 1) }
+
+func seededCorpus(s shape, seed uint64) *corpus {
+	return &corpus{rand: rand.New(rand.NewPCG(seed, 2)), shape: s}
 }
 
-// post draws a message: about half of them to one agent, a third with a title, a
-// fifth with a tag, the body log-normal around 350 bytes and at most 20,000.
+// post draws a message.
 func (c *corpus) post() gitstore.Post {
+	p, _ := c.draw()
+	return p
+}
+
+// draw draws a message and tells which thread it goes to: about half of them
+// to one agent, a third with a title, a fifth with a tag, the body log-normal
+// with a median of 350 bytes and at most 20,000.
+func (c *corpus) draw() (gitstore.Post, *topic) {
 	r := c.rand
-	p := gitstore.Post{From: c.pick(agents), Thread: c.shape(c.next, r)}
-	c.next++
-	if to := c.pick(agents); r.IntN(2) == 0 && to != p.From {
+	t := c.shape(r)
+	p := gitstore.Post{From: c.member(t), Thread: t.ref}
+	if to := c.member(t); r.IntN(2) == 0 && to != p.From {
 		p.To = []string{to}
 	}
 	if r.IntN(3) == 0 {
 		p.Title = c.sentence(5)
 	}
 	if r.IntN(5) == 0 {
-		p.Tags = []string{c.pick([]string{"question", "status", "handoff", "error"})}
+		p.Tags = []string{pick(r, []string{"question", "status", "handoff", "error"})}
 	}
 	p.Body = c.body(min(20_000, int(350*math.Exp(r.NormFloat64()))))
-	return p
+	if c.drawn++; c.drawn%rareEvery == rareEvery/2 {
+		p.Body += "\n\nAsk the " + rareWord + "."
+	}
+	return p, t
 }
 
-func (c *corpus) pick(from []string) string { return from[c.rand.IntN(len(from))] }
+// member is an agent who writes to a thread.
+func (c *corpus) member(t *topic) string {
+	if len(t.members) == 0 {
+		return pickAgent(c.rand)
+	}
+	return pick(c.rand, t.members)
+}
+
+func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
 func (c *corpus) sentence(n int) string {
 	picked := make([]string, n)
 	for i := range picked {
-		picked[i] = c.pick(words)
+		picked[i] = pick(c.rand, common)
 	}
 	return strings.ToUpper(picked[0][:1]) + strings.Join(picked, " ")[1:]
 }
@@ -103,22 +185,4 @@ func (c *corpus) body(n int) string {
 		fmt.Fprintf(&b, "%s, see `%08x`.\n\n", c.sentence(8+c.rand.IntN(20)), c.rand.Uint32())
 	}
 	return strings.TrimSpace(b.String())
-}
-
-// A clock runs through a stretch of the past while a store is made.
-type clock struct {
-	at   time.Time
-	step time.Duration
-}
-
-// halfYear spreads n messages over the last 180 days.
-func halfYear(n int) *clock {
-	const span = 180 * 24 * time.Hour
-	return &clock{at: time.Now().Add(-span), step: span / time.Duration(n)}
-}
-
-// oneDay spreads n messages over yesterday, and leaves it an hour for more.
-func oneDay(n int) *clock {
-	yesterday := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour)
-	return &clock{at: yesterday, step: 23 * time.Hour / time.Duration(n)}
 }

@@ -121,17 +121,25 @@ func (b *bench) stampede(ctx context.Context, kind, path, repository string) (ti
 	return took, ids, err
 }
 
-// loop runs each git command again and again until ctx ends. The function that
+// loop runs each git command again and again until ctx ends; see repeat.
+func loop(ctx context.Context, repository string, commands ...[]string) func() []int {
+	for i, args := range commands {
+		commands[i] = append([]string{"git", "-C", repository}, args...)
+	}
+	return repeat(ctx, commands...)
+}
+
+// repeat runs each command again and again until ctx ends. The function that
 // it returns waits for the end and says how often each ran. Now and then a
 // command fails because the other one is at work; so it is when people use git.
-func loop(ctx context.Context, repository string, commands ...[]string) func() []int {
+func repeat(ctx context.Context, commands ...[]string) func() []int {
 	rounds := make([]int, len(commands))
 	var group errgroup.Group
 	for i, args := range commands {
 		group.Go(func() error {
 			for ctx.Err() == nil {
 				// Killed in the middle, gc would leave its lock behind.
-				if _, err := git(context.WithoutCancel(ctx), repository, args...); err == nil {
+				if err := system(context.WithoutCancel(ctx), args...); err == nil {
 					rounds[i]++
 				}
 			}
@@ -200,7 +208,7 @@ func release(workers []*worker) error {
 // tally is what became of the posts.
 type tally struct{ acknowledged, found, commits int }
 
-// count asks git what is in the store.
+// count asks git what is in the store. The ids are whole, or all short ones.
 func count(ctx context.Context, store string, ids []string) (tally, error) {
 	t := tally{acknowledged: len(ids)}
 	trailers, err := git(ctx, store, "log", "--format=%(trailers:key=Skein-Id,valueonly,separator=)", "main")
@@ -209,7 +217,9 @@ func count(ctx context.Context, store string, ids []string) (tally, error) {
 	}
 	times := map[string]int{}
 	for _, id := range strings.Fields(trailers) {
-		times[id]++
+		if len(ids) > 0 {
+			times[id[len(id)-len(ids[0]):]]++
+		}
 	}
 	for _, id := range ids {
 		if times[id] == 1 {

@@ -1,10 +1,13 @@
 // Command skein-bench is what `make bench` runs: it measures skein side by
 // side with what one would use otherwise, and prints a table in Markdown.
 //
-//	skein-bench                     every figure; about ten minutes
+//	skein-bench                     every figure; about twenty minutes
 //	skein-bench -quick              the same on small stores, to see that it works
 //	skein-bench -run 'durable|git'  only the groups whose names match
 //	skein-bench -dir /mnt/disk      on another file system
+//	skein-bench -update             publish: README.md, gitstore/BENCHMARKS.md
+//	skein-bench -generate DIR       only make a store, of -messages and -seed
+//	skein-bench -profile DIR        only write profiles of post, inbox and search
 //
 // # How it measures
 //
@@ -31,15 +34,20 @@
 //
 // # The stores
 //
-// Stores of a given size are made with the store's own posts, unflushed (see
-// corpus.go for what is in them): threads of very different lengths, as a Zipf
-// distribution gives them, bodies with log-normal lengths around 350 bytes.
+// Stores are drawn from a seed: the same one gives the same commits. What they
+// are like is said in gitstore/BENCHMARKS.md; corpus.go draws messages and
+// threads, history.go all that happens around them. They are made once, kept in
+// the directory of -dir, and copied for each figure; packs are linked, because
+// nobody changes them.
 //
 // # Where things are
 //
 // main.go has the flags and the list of groups, setup.go what a run needs,
-// table.go the rows, measure.go the taking of turns; post.go, wide.go,
-// crowd.go, read.go and serve.go are the groups of figures; corpus.go makes
-// messages and stores; sqlite.go and git.go are the baselines; machine.go and
-// volume.go describe and prepare the machine.
+// table.go the rows, measure.go the taking of turns, publish.go, plot.go and
+// curves.go what -update writes. The groups of figures are in post.go, wide.go,
+// crowd.go, read.go and serve.go; figures.go has those that come from stores of
+// several sizes, which scale.go measures; load.go has the agents at work, gc.go
+// compaction and posts beside it. corpus.go, history.go, store.go and
+// generate.go make stores; sqlite.go and git.go are the baselines; client.go
+// drives servers; machine.go and volume.go describe and prepare the machine.
 package main

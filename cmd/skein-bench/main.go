@@ -9,25 +9,36 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
+	"time"
 )
 
 // A group measures figures that share their preparation.
 type group struct {
 	name    string
 	measure func(context.Context, *bench) ([]row, error)
+	readme  bool // its rows stand in the README too
 }
 
 var groups = []group{
-	{"durable", durablePosts},
-	{"unsynced", unsyncedPosts},
-	{"git", againstGit},
-	{"growth", growth},
-	{"thread", oneThread},
-	{"project", oneProject},
-	{"crowd", crowd},
-	{"read", coldReads},
-	{"memory", memory},
-	{"start", start},
+	{"durable", durablePosts, true},
+	{"unsynced", unsyncedPosts, false},
+	{"git", againstGit, true},
+	{"growth", growth, true},
+	{"thread", oneThread, false},
+	{"project", oneProject, false},
+	{"crowd", crowd, false},
+	{"read", coldReads, true},
+	{"memory", memory, false},
+	{"start", start, false},
+	{"inbox", inboxes, true},
+	{"search", searches, true},
+	{"index", catchUps, true},
+	{"first", firstInbox, true},
+	{"session", longMemory, true},
+	{"curves", curves, false},
+	{"load", load, true},
+	{"gc", compaction, true},
+	{"upkeep", upkeep, true},
 }
 
 func main() {
@@ -48,14 +59,24 @@ func main() {
 type options struct {
 	skein, dir, run string
 	quick, keep     bool
+	update          bool
+	profile         string
+	generate        string
+	messages        int
+	seed            uint64
 }
 
 func parseFlags() options {
 	var o options
 	flag.StringVar(&o.skein, "skein", "bin/skein", "the `program` to measure")
-	flag.StringVar(&o.dir, "dir", "", "measure in this `directory` (default: the temporary one)")
+	flag.StringVar(&o.dir, "dir", "", "measure in this `directory`, and keep large stores there from run to run (default: skein-bench in the user's cache)")
+	flag.StringVar(&o.generate, "generate", "", "only make a store in this `directory`, of -messages and -seed")
+	flag.IntVar(&o.messages, "messages", 100_000, "how many `messages` -generate makes")
+	flag.Uint64Var(&o.seed, "seed", 1, "the `number` that -generate starts from: the same one gives the same store")
 	flag.StringVar(&o.run, "run", "", "measure only the groups that match this `regexp`")
 	flag.BoolVar(&o.quick, "quick", false, "small stores and few repetitions: shows that it works, not how fast")
+	flag.BoolVar(&o.update, "update", false, "write the figures and pictures into "+readme+" and "+benchmarks+" below the current directory")
+	flag.StringVar(&o.profile, "profile", "", "only write processor and memory profiles of post, inbox and search to this `directory`")
 	flag.BoolVar(&o.keep, "keep", false, "leave the stores in -dir, for a look")
 	flag.Parse()
 	return o
@@ -63,29 +84,53 @@ func parseFlags() options {
 
 func run(ctx context.Context) (err error) {
 	o := parseFlags()
+	if o.generate != "" {
+		return generate(ctx, o)
+	}
 	wanted, err := regexp.Compile(o.run)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
+	}
+	if o.update && (o.quick || o.run != "") {
+		return errors.New("-update publishes whole runs only; leave out -quick and -run")
 	}
 	b, err := prepare(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer b.clean()
-	fmt.Println(b.header(ctx)) //nolint:forbidigo // the table is this program's output
+	if o.profile != "" {
+		return profiles(ctx, b, o.profile)
+	}
+	err = b.measure(ctx, wanted)
+	if o.update && ctx.Err() == nil {
+		err = errors.Join(err, b.report.publish("."))
+	}
+	return err
+}
+
+// measure prints the rows of each group as they come, and goes on after one
+// that fails: the other figures are worth having all the same.
+func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
+	b.report.head = b.header(ctx)
+	fmt.Fprintln(os.Stdout, b.report.head)
 	t := table{out: os.Stdout}
 	var failures []error
 	for _, g := range groups {
 		if !wanted.MatchString(g.name) || ctx.Err() != nil {
 			continue
 		}
+		begin := time.Now()
 		b.note("measuring: %s", g.name)
 		rows, err := g.measure(ctx, b)
-		t.add(rows...)
-		if err != nil { // the other figures are worth having all the same
-			t.add(row{what: g.name, skein: "failed", baseline: "—", ratio: "—", goal: "—", met: met(false)})
+		if err != nil {
+			rows = append(rows, absent(g.name, "failed", "—"))
 			failures = append(failures, fmt.Errorf("%s: %w", g.name, err))
+			b.note("%s failed: %v", g.name, err)
 		}
+		b.note("  took %s", show(time.Since(begin)))
+		t.add(rows...)
+		b.report.add(g, rows)
 	}
 	return errors.Join(append(failures, ctx.Err())...)
 }

@@ -37,6 +37,27 @@ func TestGoal(t *testing.T) {
 	}
 }
 
+// TestWithin: the slow cases decide, not the median.
+func TestWithin(t *testing.T) {
+	var s sample
+	for i := range 100 {
+		s = append(s, time.Duration(i+1)*time.Millisecond)
+	}
+	for q, want := range map[float64]time.Duration{0.5: 51 * time.Millisecond, 0.95: 96 * time.Millisecond, 0.99: 100 * time.Millisecond, 1: 100 * time.Millisecond} {
+		if got := s.quantile(q); got != want {
+			t.Errorf("p%.0f is %s, not %s", 100*q, got, want)
+		}
+	}
+	if got := (sample{}).quantile(0.5); got != 0 {
+		t.Errorf("nothing takes %s", got)
+	}
+	for limit, want := range map[time.Duration]string{95 * time.Millisecond: "**no**", 96 * time.Millisecond: "yes"} {
+		if r := within("x", s, 0.95, limit, "—", "—"); r.met != want {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // TestAlternate: both sides run equally often, in turn, and an error ends it.
 func TestAlternate(t *testing.T) {
 	var order string

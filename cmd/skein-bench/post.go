@@ -135,6 +135,6 @@ func (b *bench) twoStores(ctx context.Context, large, small recipe, noSync bool)
 		}
 	}
 	sl, ss, err = alternate(ctx, b.posts, block,
-		poster(ctx, stores[0], newCorpus(large.more)), poster(ctx, stores[1], newCorpus(small.more)))
+		poster(ctx, stores[0], newCorpus(large.more())), poster(ctx, stores[1], newCorpus(small.more())))
 	return sl, ss, errors.Join(err, stores[0].Close(), stores[1].Close(), b.drop(paths[:]...))
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,73 +16,6 @@ const (
 	maxDelay  = 50 * time.Millisecond
 )
 
-// server is a `skein serve` with a bare client: nothing but lines.
-type server struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
-	next int
-}
-
-// serve starts a server on store and waits until it has answered initialize.
-func (b *bench) serve(ctx context.Context, store string) (*server, error) {
-	s := &server{cmd: exec.CommandContext(ctx, b.skein, "serve", "--store", store, "--agent", "bench")}
-	s.cmd.Stderr = os.Stderr
-	in, err := s.cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	s.in, s.out = in, bufio.NewReader(out)
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	return s, s.call("initialize", map[string]any{
-		"protocolVersion": "2025-06-18", "capabilities": map[string]any{},
-		"clientInfo": map[string]any{"name": "bench", "version": "1"},
-	})
-}
-
-// call sends a request and waits for its answer, whatever that is.
-func (s *server) call(method string, params any) error {
-	s.next++
-	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": s.next, "method": method, "params": params})
-	if err != nil {
-		return err
-	}
-	if _, err := s.in.Write(append(line, '\n')); err != nil {
-		return err
-	}
-	for {
-		answer, err := s.out.ReadBytes('\n')
-		if err != nil {
-			return fmt.Errorf("%s: %w", method, err)
-		}
-		var got struct {
-			ID    int
-			Error json.RawMessage
-		}
-		if err := json.Unmarshal(answer, &got); err != nil {
-			return fmt.Errorf("%s: %w", method, err)
-		}
-		if got.Error != nil {
-			return fmt.Errorf("%s: %s", method, got.Error)
-		}
-		if got.ID == s.next {
-			return nil
-		}
-	}
-}
-
-func (s *server) tool(name string, args any) error {
-	return s.call("tools/call", map[string]any{"name": name, "arguments": args})
-}
-
-func (s *server) stop() error { return errors.Join(s.in.Close(), s.cmd.Wait()) }
-
 // memory looks at an idle server: after the handshake, after an agent's usual
 // calls, and after a search through everything.
 func memory(ctx context.Context, b *bench) ([]row, error) {
@@ -96,7 +26,7 @@ func memory(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.serve(ctx, store)
+	s, err := b.serve(ctx, store, "bench")
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +37,14 @@ func memory(ctx context.Context, b *bench) ([]row, error) {
 	}{
 		{"after initialize", func() error { return nil }},
 		{"after check_inbox and read_thread", func() error {
-			return errors.Join(s.tool("check_inbox", struct{}{}), s.tool("read_thread", map[string]any{"thread": "project-00/topic-00000"}))
+			_, err := s.tool("check_inbox", struct{}{})
+			_, also := s.tool("read_thread", map[string]any{"thread": "topic-00000"})
+			return errors.Join(err, also)
 		}},
-		{"after a search through all", func() error { return s.tool("search", map[string]any{"query": "nowhere-to-be-found"}) }},
+		{"after a search through all", func() error {
+			_, err := s.tool("search", map[string]any{"query": "nowhere-to-be-found"})
+			return err
+		}},
 	} {
 		if err := stage.do(); err != nil {
 			return nil, errors.Join(err, s.stop())
@@ -185,7 +120,7 @@ func start(ctx context.Context, b *bench) ([]row, error) {
 func (b *bench) startOnce(ctx context.Context, store string, took *sample) error {
 	var s *server
 	err := took.take(func() (err error) {
-		s, err = b.serve(ctx, store)
+		s, err = b.serve(ctx, store, "bench")
 		return err
 	})
 	if err != nil {

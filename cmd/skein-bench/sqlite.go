@@ -31,10 +31,50 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_thread ON messages (thread, id);
 CREATE INDEX IF NOT EXISTS messages_recipient ON messages (recipient, id);`
 
+// textSchema adds a full-text index, and triggers that keep it.
+const textSchema = `
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(title, body, content=messages);
+CREATE TRIGGER IF NOT EXISTS messages_text AFTER INSERT ON messages BEGIN
+	INSERT INTO texts (rowid, title, body) VALUES (new.rowid, new.title, new.body);
+END;`
+
 // database is the baseline of every post: one insert, one transaction.
 type database struct {
 	db     *sql.DB
 	insert *sql.Stmt
+}
+
+// withText gives the database a full-text index, from now on.
+func (d *database) withText(ctx context.Context) error {
+	_, err := d.db.ExecContext(ctx, textSchema)
+	return err
+}
+
+// search counts the 20 best matches of a word.
+func (d *database) search(ctx context.Context, word string) (int, error) {
+	return d.count(ctx, `SELECT m.id, m.thread, m.body FROM texts JOIN messages m ON m.rowid = texts.rowid
+		WHERE texts MATCH ? ORDER BY rank LIMIT 20`, word)
+}
+
+// inbox counts what has come for an agent after the message last.
+func (d *database) inbox(ctx context.Context, agent, last string) (int, error) {
+	return d.count(ctx, `SELECT id, thread, body FROM messages WHERE recipient = ? AND id > ? ORDER BY id LIMIT 20`, agent, last)
+}
+
+func (d *database) count(ctx context.Context, query string, args ...any) (n int, err error) {
+	rows, err := d.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, thread, body string
+		if err := rows.Scan(&id, &thread, &body); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, rows.Err()
 }
 
 // openDatabase opens or creates the database at path with the given value of

@@ -4,129 +4,156 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"skein/gitstore"
 )
 
 // recipe says how a store is made.
 type recipe struct {
-	name  string // of its directory
-	n     int    // messages
-	shape shape
-	more  shape // of what is posted once it is made
-	clock *clock
+	name   string // of its directory
+	n      int    // messages
+	seed   uint64
+	shape  func() shape
+	more   func() shape  // of what is posted once it is made
+	length time.Duration // that the messages cover
 }
 
-// make makes a store in dir. Many writers at once let the store commit in
-// groups, which is several times faster than one after the other.
-func (r recipe) make(ctx context.Context, dir string) error {
-	ticks := &ticker{clock: *r.clock}
-	s, err := gitstore.Open(ctx, gitstore.Options{Dir: dir, NoSync: true, NoMirror: true, Now: ticks.now})
+// end is when the last message of the store was written. Those of a single day
+// leave an hour of it for more.
+func (r recipe) end() time.Time {
+	if r.length < 24*time.Hour {
+		return endOfHistory.Add(-time.Hour)
+	}
+	return endOfHistory
+}
+
+// make makes a store in dir, unflushed, and calls progress after each message.
+func (r recipe) make(ctx context.Context, dir string, progress func()) error {
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: dir, NoSync: true, NoMirror: true})
 	if err != nil {
 		return err
 	}
-	err = errors.Join(joinAll(ctx, s), postAll(ctx, s, newCorpus(r.shape), r.n, ticks))
+	h := newHistory(r.shape(), r.seed, r.n, r.length, r.end())
+	_, err = s.Import(ctx, ahead(counted(h.records(r.n), progress)), nil)
 	return errors.Join(err, s.Close())
 }
 
-func joinAll(ctx context.Context, s *gitstore.Store) error {
-	for _, a := range agents {
-		if err := s.Join(ctx, a); err != nil {
-			return err
+// counted calls each for every message in records.
+func counted(records iter.Seq[gitstore.Record], each func()) iter.Seq[gitstore.Record] {
+	return func(yield func(gitstore.Record) bool) {
+		for r := range records {
+			if r.Event.Kind == "" {
+				each()
+			}
+			if !yield(r) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
-func postAll(ctx context.Context, s *gitstore.Store, c *corpus, n int, ticks *ticker) error {
-	const writers = 64
-	drafts := make(chan gitstore.Post, writers)
-	group, ctx := errgroup.WithContext(ctx)
-	for range writers {
-		group.Go(func() error {
-			for p := range drafts {
-				if _, err := s.Post(ctx, p); err != nil {
-					return err
+// ahead draws records on another processor while those before are committed.
+func ahead(records iter.Seq[gitstore.Record]) iter.Seq[gitstore.Record] {
+	return func(yield func(gitstore.Record) bool) {
+		const chunk = 256
+		ready, enough := make(chan []gitstore.Record, 8), make(chan struct{})
+		defer close(enough)
+		go func() {
+			defer close(ready)
+			var drawn []gitstore.Record
+			for r := range records {
+				if drawn = append(drawn, r); len(drawn) < chunk {
+					continue
+				}
+				select {
+				case ready <- drawn:
+				case <-enough:
+					return
+				}
+				drawn = make([]gitstore.Record, 0, chunk)
+			}
+			select {
+			case ready <- drawn:
+			case <-enough:
+			}
+		}()
+		for drawn := range ready {
+			for _, r := range drawn {
+				if !yield(r) {
+					return
 				}
 			}
-			return nil
-		})
-	}
-	group.Go(func() error {
-		defer close(drafts)
-		for range n {
-			select {
-			case drafts <- c.post():
-				ticks.tick()
-			case <-ctx.Done():
-				return ctx.Err()
-			}
 		}
-		return nil
-	})
-	return group.Wait()
-}
-
-// ticker is a clock that others read while it is moved on.
-type ticker struct {
-	mu sync.Mutex
-	clock
-}
-
-func (t *ticker) tick() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.at = t.at.Add(t.step)
-}
-
-func (t *ticker) now() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.at
+	}
 }
 
 // after is a clock that goes on, a millisecond a look, where r's ended.
 func (r recipe) after() func() time.Time {
-	end := r.clock.at.Add(time.Duration(r.n) * r.clock.step)
+	end := r.end().Add(time.Minute)
 	var looks atomic.Int64
 	return func() time.Time { return end.Add(time.Duration(looks.Add(1)) * time.Millisecond) }
 }
 
 // mixture is the recipe of a store as use makes it.
 func mixture(n int) recipe {
-	return recipe{name: "mixed-" + strconv.Itoa(n), n: n, shape: mixed(n), more: mixed(n), clock: halfYear(n)}
+	of := func() shape { return mixed(n) }
+	return recipe{name: "mixed-" + strconv.Itoa(n), n: n, seed: 1, shape: of, more: of, length: span}
 }
 
-// store returns a fresh copy of the store that r makes, below place; the store
-// itself is made once a run. Its Markdown files are there.
+// store returns a fresh copy of the store that r makes, below place. The store
+// itself is made once and kept from run to run.
 func (b *bench) store(ctx context.Context, r recipe, place string) (string, error) {
-	original := filepath.Join(b.home, "made", r.name)
-	if _, err := os.Stat(original); err != nil {
-		if err := b.cook(ctx, r, original); err != nil {
-			return "", fmt.Errorf("making a store of %d messages: %w", r.n, err)
-		}
+	original, err := b.original(ctx, r)
+	if err != nil {
+		return "", err
 	}
 	b.copies++
 	dir := filepath.Join(place, fmt.Sprintf("store-%s-%d", r.name, b.copies))
-	return dir, exec.CommandContext(ctx, "cp", "-a", original, dir).Run()
+	return dir, copyStore(original, dir)
 }
+
+// original returns the store that r makes, which must not be changed. Its name
+// has the generator's version, so that no run uses what another one made.
+func (b *bench) original(ctx context.Context, r recipe) (string, error) {
+	dir := filepath.Join(b.made, fmt.Sprintf("%s-v%d", r.name, generatorVersion))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	temp := dir + ".new"
+	if err := os.RemoveAll(temp); err != nil {
+		return "", err
+	}
+	if err := b.cook(ctx, r, temp); err != nil {
+		return "", fmt.Errorf("making a store of %d messages: %w", r.n, err)
+	}
+	return dir, os.Rename(temp, dir)
+}
+
+// generatorVersion changes whenever the same seed gives another store.
+const generatorVersion = 1
+
+// mirrored is up to how many messages a store gets its Markdown files beside
+// the repository; copying more of them takes longer than measuring.
+const mirrored = 100_000
 
 func (b *bench) cook(ctx context.Context, r recipe, dir string) error {
 	begin := time.Now()
-	if err := r.make(ctx, dir); err != nil {
+	bar := newProgress(b.messages, r.n)
+	if err := r.make(ctx, dir, bar.step); err != nil {
 		return err
 	}
+	bar.done()
 	took := time.Since(begin)
 	b.note("made a store of %s messages in %s (%.0f a second)", thousands(r.n), show(took), float64(r.n)/took.Seconds())
+	if r.n > mirrored {
+		return nil
+	}
 	s, err := gitstore.Open(ctx, gitstore.Options{Dir: dir, NoSync: true})
 	if err != nil {
 		return err

@@ -47,6 +47,29 @@ func atMost(what string, skein, baseline sample, name string, limit float64) row
 	}
 }
 
+// within is a row whose slow cases, at the quantile q, take at most limit.
+func within(what string, skein sample, q float64, limit time.Duration, baseline, ratio string) row {
+	return row{
+		what: what, skein: spread(skein, q), baseline: baseline, ratio: ratio,
+		goal: fmt.Sprintf("%s ≤ %s", quantileName(q), show(limit)), met: met(skein.quantile(q) <= limit),
+	}
+}
+
+// spread shows the median and a slow case.
+func spread(s sample, q float64) string {
+	if q == 0.5 {
+		return show(s.median())
+	}
+	return fmt.Sprintf("p50 %s, %s %s", show(s.median()), quantileName(q), show(s.quantile(q)))
+}
+
+func quantileName(q float64) string { return fmt.Sprintf("p%.0f", 100*q) }
+
+// absent is a row of something that this skein does not do.
+func absent(what, why, goal string) row {
+	return row{what: what, skein: why, baseline: "—", ratio: "—", goal: goal, met: met(false)}
+}
+
 // ungoverned is a row that informs only: no goal was set for it.
 func ungoverned(what string, skein, baseline sample, name string) row {
 	r := atMost(what, skein, baseline, name, 0)

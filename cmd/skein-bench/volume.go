@@ -10,33 +10,40 @@ import (
 )
 
 // volumeSize is the size of the image; it is sparse.
-const volumeSize = 8 << 30
+const volumeSize = 48 << 30
 
-// volume is an ext4 in a file, mounted while the run lasts.
+// volume is an ext4 in a file, mounted while a run lasts.
 type volume struct{ dir string }
 
-// mountJournaled makes and mounts an ext4 with a journal below dir. That takes
-// root, loop devices and mkfs.ext4.
+// mountJournaled mounts the ext4 with a journal in dir, and makes it if there
+// is none. That takes root, loop devices and mkfs.ext4.
 func mountJournaled(ctx context.Context, dir string) (*volume, error) {
 	image, v := filepath.Join(dir, "journaled.ext4"), &volume{dir: filepath.Join(dir, "journaled")}
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
+	if err := os.MkdirAll(v.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.Truncate(image, volumeSize); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(v.dir, 0o700); err != nil {
-		return nil, err
-	}
-	for _, args := range [][]string{
-		{"mkfs.ext4", "-q", "-F", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0", image},
-		{"mount", "-o", "loop", image, v.dir},
-	} {
-		if err := system(ctx, args...); err != nil {
+	if _, err := os.Stat(image); err != nil {
+		if err := makeImage(ctx, image); err != nil {
 			return nil, err
 		}
 	}
-	return v, nil
+	return v, system(ctx, "mount", "-o", "loop", image, v.dir)
+}
+
+// makeImage makes a file system with room for two million files, under its
+// name only when it is whole.
+func makeImage(ctx context.Context, image string) error {
+	temp := image + ".new"
+	if err := os.WriteFile(temp, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(temp, volumeSize); err != nil {
+		return err
+	}
+	if err := system(ctx, "mkfs.ext4", "-q", "-F", "-N", "2000000", "-E", "lazy_itable_init=0,lazy_journal_init=0", temp); err != nil {
+		return err
+	}
+	return os.Rename(temp, image)
 }
 
 // unmount works also after an interrupt, which has ended the run's context.

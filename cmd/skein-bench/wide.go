@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"skein/gitstore"
 	"skein/gitstore/odb"
@@ -19,14 +20,15 @@ const maxWritten = 40_000
 // oneThread has all messages in one thread on one day.
 func oneThread(ctx context.Context, b *bench) ([]row, error) {
 	return b.wide(ctx, func(n int) recipe {
-		return recipe{name: "thread-" + strconv.Itoa(n), n: n, shape: single, more: single, clock: oneDay(n)}
+		return recipe{name: "thread-" + strconv.Itoa(n), n: n, seed: 1, shape: single, more: single, length: 22 * time.Hour}
 	}, "messages in one thread in one day")
 }
 
 // oneProject has as many threads as messages in one project.
 func oneProject(ctx context.Context, b *bench) ([]row, error) {
 	return b.wide(ctx, func(n int) recipe {
-		return recipe{name: "project-" + strconv.Itoa(n), n: n, shape: scattered, more: wider(n), clock: halfYear(n)}
+		return recipe{name: "project-" + strconv.Itoa(n), n: n, seed: 1, shape: scattered,
+			more: func() shape { return wider(n) }, length: span}
 	}, "threads in one project")
 }
 
@@ -67,7 +69,7 @@ func (b *bench) written(ctx context.Context, r recipe, what string) (row, error)
 	if err != nil {
 		return row{}, err
 	}
-	post := poster(ctx, s, newCorpus(r.more))
+	post := poster(ctx, s, newCorpus(r.more()))
 	if err := post(); err != nil {
 		return row{}, err
 	}

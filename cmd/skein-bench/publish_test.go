@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReplaceBlock(t *testing.T) {
+	const text = "a\n<!-- bench: x -->\nold\n<!-- end -->\nb\n<!-- bench: y -->\nkept\n<!-- end -->\n"
+	got, err := replaceBlock(text, "x", "new\n\n")
+	if want := strings.Replace(text, "old", "new", 1); err != nil || got != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, broken := range []string{"", "<!-- bench: x -->\nno end", "<!-- end -->"} {
+		if _, err := replaceBlock(broken, "x", "new"); err == nil {
+			t.Errorf("%q was taken", broken)
+		}
+	}
+}
+
+// TestPublish: the documents of this source tree have the blocks that -update
+// fills.
+func TestPublish(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{readme, benchmarks} {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name), "bench"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	front, back := row{what: "in both"}, row{what: "only in the long one"}
+	r := report{head: "- head\n", sizes: "sizes", peers: "peers", pictures: map[string]string{"post.svg": "<svg/>"}}
+	r.add(group{readme: true}, []row{front})
+	r.add(group{}, []row{back})
+	if err := r.publish(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]bool{readme: {true, false}, benchmarks: {true, true}} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]bool{strings.Contains(string(text), front.what), strings.Contains(string(text), back.what)}; got != want {
+			t.Errorf("%s has the rows %v, want %v", name, got, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, pictures, "post.svg")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPlot: every point and name is in the picture, inside of it, and no two
+// names cover each other; what was not measured leaves no trace.
+func TestPlot(t *testing.T) {
+	curves := []curve{
+		{"a < b", []point{{1000, time.Millisecond}, {100_000, 2 * time.Millisecond}}},
+		{"near", []point{{1000, time.Second}, {100_000, 2100 * time.Microsecond}}},
+		{"alone", []point{{1000, 50 * time.Microsecond}}},
+		{"nothing", nil},
+	}
+	svg := plot("Costs & sizes", curves)
+	d := xml.NewDecoder(strings.NewReader(svg))
+	circles := 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "circle" {
+			circles++
+		}
+	}
+	if circles != 5 || strings.Contains(svg, "nothing") || !strings.Contains(svg, "a &lt; b, 2 ms") {
+		t.Errorf("%d circles in\n%s", circles, svg)
+	}
+	a := axesOf(curves)
+	for _, c := range curves {
+		for _, p := range c.points {
+			if x, y := a.x(p.n), a.y(p.took); x < plotLeft || x > plotLeft+plotInner || y < plotTop || y > plotTop+plotTall {
+				t.Errorf("%v is drawn at %.0f, %.0f", p, x, y)
+			}
+		}
+	}
+	if y := a.labels(curves); y[1]-y[0] < labelDistance-1 && y[0]-y[1] < labelDistance-1 {
+		t.Errorf("the names stand at %v", y)
+	}
+}
