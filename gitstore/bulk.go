@@ -16,7 +16,7 @@ import (
 type Record struct {
 	// Thread is where a message or a thread's event goes; without Thread.Thread
 	// it is the place of a project's event. Events of an agent, which are
-	// profiles and receipts, and those of the shared state have the zero value.
+	// profiles and receipts, states and redactions have the zero value.
 	Thread event.ThreadRef
 	// Event has its id, whose time is the event's: At is set from it.
 	Event *event.Event
@@ -62,11 +62,13 @@ const importAtOnce = 512
 func (s *Store) importRequest(record Record) (*request, error) {
 	e := record.Event
 	h := threadHome(record.Thread)
-	if h == (home{}) {
+	switch {
+	case e.Kind == event.KindState:
+		h = home{key: event.KeyDir(e.Key)}
+	case e.Kind == event.KindRedaction:
+		h = home{redactions: true}
+	case h == (home{}):
 		h.agent = e.From
-		if e.Kind == event.KindState {
-			h = home{key: event.KeyDir(e.Key)}
-		}
 	}
 	if !h.valid() || !h.takes(e) {
 		return nil, fmt.Errorf("%s is no place for a %q event of %s", h, e.Kind, e.From)

@@ -37,7 +37,7 @@ func (s *Store) Join(ctx context.Context, agent string) error {
 	defer func() { <-s.joins.turn }()
 	there, err := s.hasProfile(name)
 	if err == nil && !there {
-		err = s.append(ctx, newRequest(home{agent: name}, &event.Event{Kind: event.KindProfile, From: name}))
+		err = s.append(ctx, newRequest(home{agent: name}, &event.Event{Kind: event.KindProfile, From: name, Person: s.opts.Person}))
 	}
 	if err == nil {
 		s.joins.done.Store(name, true)

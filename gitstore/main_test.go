@@ -19,6 +19,7 @@ var roles = map[string]func(args []string) error{
 	"die-at":      dieAtRole,
 	"post-loop":   postLoopRole,
 	"bulk":        bulkRole,
+	"attend":      attendRole,
 }
 
 const roleVariable = "SKEIN_TEST_ROLE"
@@ -55,6 +56,9 @@ func start(tb testing.TB, role string, args ...string) *process {
 	p.printed.L = &p.mu
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	p.cmd.Stderr = os.Stderr
+	if _, err := p.cmd.StdinPipe(); err != nil { // it stays open as long as the process lives
+		tb.Fatal(err)
+	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		tb.Fatal(err)

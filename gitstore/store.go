@@ -21,6 +21,7 @@ type Options struct {
 	NoMirror bool             // do not keep Markdown files beside .git
 	NoIndex  bool             // answer from the tree alone, and leave the index as it is
 	Resident bool             // the process stays: a large catch-up of the index runs in the background
+	Person   bool             // whoever writes through this Store is a person, and their profile says so
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: discards
 	FS       odb.FS           // nil: the operating system

@@ -9,7 +9,8 @@ import (
 	"skein/gitstore/event"
 )
 
-// ThreadUpdate changes a thread, or a project. A nil field stays as it is.
+// ThreadUpdate changes a thread, or a project. A nil field stays as it is; a
+// title or a description that is "" is taken away.
 type ThreadUpdate struct {
 	From string // the agent who changes it
 
@@ -60,9 +61,13 @@ func (s *Store) composeUpdate(ctx context.Context, u ThreadUpdate) (*request, er
 		if field.given == nil {
 			continue
 		}
-		if *field.to = strings.TrimSpace(*field.given); *field.to == "" {
-			return nil, fmt.Errorf("%s: cannot be made empty; give a new one, or leave it out", field.name)
+		if *field.to = strings.TrimSpace(*field.given); *field.to != "" {
+			continue
 		}
+		if field.name == "status" {
+			return nil, errors.New("status: cannot be made empty; give active, resolved or archived, or leave it out")
+		}
+		e.Clear = append(e.Clear, field.name)
 	}
 	e.Status = strings.ToLower(e.Status)
 	if e.Add, err = agentNames(u.Add); err != nil {
@@ -87,7 +92,7 @@ func (s *Store) updateThread(ctx context.Context, e *event.Event, u ThreadUpdate
 	}
 	e.Kind = event.KindThread
 	h := threadHome(ref)
-	if e.Title == "" && e.Description == "" && e.Status == "" && len(e.Add)+len(e.Remove) == 0 {
+	if e.Title == "" && e.Description == "" && e.Status == "" && len(e.Add)+len(e.Remove)+len(e.Clear) == 0 {
 		found, err := s.homeExists(h)
 		if err != nil {
 			return nil, err
@@ -113,7 +118,7 @@ func (s *Store) updateProject(e *event.Event, name string) (*request, error) {
 	if e.Status != "" || len(e.Add)+len(e.Remove) > 0 {
 		return nil, errors.New("thread: is missing; a project has a title and a description, only threads have a status and members")
 	}
-	if e.Title == "" && e.Description == "" {
+	if e.Title == "" && e.Description == "" && len(e.Clear) == 0 {
 		found, err := s.homeExists(h)
 		if err != nil {
 			return nil, err

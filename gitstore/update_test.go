@@ -69,7 +69,7 @@ func TestRefusedUpdatesWriteNothing(t *testing.T) {
 		"nothing to change; give the project":          {Project: "p"},
 		"thread: is missing; give":                     {},
 		"thread: is missing; a project has":            {Project: "p", Status: text("active")},
-		"title: cannot be made empty":                  {Thread: "p/t", Title: text(" ")},
+		"status: cannot be made empty":                 {Thread: "p/t", Status: text(" ")},
 		"status":                                       {Thread: "p/t", Status: text("done")},
 		`no agent named "bob"`:                         {Thread: "p/t", Add: []string{"bob"}},
 		"add: agent name":                              {Thread: "p/t", Add: []string{"no one"}},
@@ -86,6 +86,22 @@ func TestRefusedUpdatesWriteNothing(t *testing.T) {
 	if after := git(t, s.Dir(), "for-each-ref"); after != before {
 		t.Errorf("a refused update moved\n%s\nto\n%s", before, after)
 	}
+}
+
+func TestClearing(t *testing.T) {
+	s := openTest(t, quiet)
+	for _, u := range []ThreadUpdate{{Thread: "p/t"}, {Project: "p"}} {
+		u.From, u.Title, u.Description = "ann", text("Old"), text("D")
+		if _, err := s.UpdateThread(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		u.Title, u.Description = nil, text("")
+		now, err := s.UpdateThread(t.Context(), u)
+		if err != nil || now.Title != "Old" || now.Description != "" {
+			t.Errorf("%+v, %v", now, err)
+		}
+	}
+	verified(t, s)
 }
 
 func TestAcknowledge(t *testing.T) {

@@ -35,5 +35,5 @@ func (s *Server) ack(ctx context.Context, p ackParams) (string, error) {
 	for i, m := range ms {
 		ids[i] = m.ID.Short()
 	}
-	return fmt.Sprintf("acknowledged %s as %s", strings.Join(ids, ", "), me) + s.waiting(ctx, st, me), nil
+	return fmt.Sprintf("acknowledged %s as %s", strings.Join(ids, ", "), me), nil
 }

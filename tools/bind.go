@@ -27,7 +27,7 @@ func bind[P any](s *Server, def mcp.Tool, run func(context.Context, P) (string, 
 			s.log.Debug("tool call failed", "tool", def.Name, "err", err)
 			return mcp.NewToolResultError(explain(err)), nil
 		}
-		return mcp.NewToolResultText(out), nil
+		return mcp.NewToolResultText(s.ride(ctx, def.Name, out)), nil
 	}
 	return server.ServerTool{Tool: def, Handler: handle}
 }

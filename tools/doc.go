@@ -14,6 +14,8 @@
 //	search          messages by their words; threads, projects and agents
 //	update_thread   open or change a thread or a project, join or leave
 //	shared_state    values that all agents share
+//	set_profile     who I am and what I do
+//	who             who is here
 //
 // Each is one file: its definition, its parameters and a plain function
 //
@@ -49,20 +51,23 @@
 // only the messages that are on the page, after the page has been made. Mail
 // cannot be lost by being looked at.
 //
-// A result of a tool that acts in the agent's name says how many messages wait
-// for it, if that is known at once (waiting.go).
+// Every result says how many messages wait for the agent, if that is known at
+// once, but for that of check_inbox, which shows them (waiting.go).
 //
 // # Start-up and identity
 //
-// The store is opened by the first call that needs it, not by New: initialize
-// and tools/list are answered even when the store is slow, broken or of a newer
-// format, and the calls then say what is wrong. An opening that failed is
+// The store is opened beside initialize, which does not wait for it longer than
+// a blink: initialize and tools/list are answered even when the store is slow,
+// broken or of a newer format, and the calls then say what is wrong. An opening that failed is
 // tried again by the next call.
 //
 // The agent is Options.Agent, else the client's name from initialize and the
-// project's folder, as in claude-code@axon (identity.go). It joins the store
-// at its first call of a tool that acts in its name. A server that is
-// read-only joins nothing.
+// project's folder, as in claude-code@axon (identity.go). When the client has
+// introduced itself the server takes a seat under that name, with a number if
+// another session has it, and gives it back at the end (seat.go): that is how
+// others see who is here. Where two sessions were given one name, both are
+// told, and both get its mail. The agent joins the store at its first call of a
+// tool that acts in its name. A server that is read-only joins nothing.
 //
 // # The stdio transport
 //

@@ -17,10 +17,11 @@ import (
 
 // identity knows who the server acts for.
 type identity struct {
-	explicit, folder string
+	folder string
 
-	mu     sync.Mutex
-	client string // the client's name, from initialize
+	mu       sync.Mutex
+	explicit string // the name that was given; "": none
+	client   string // the client's name, from initialize
 }
 
 // met records the client's name.
@@ -30,13 +31,35 @@ func (i *identity) met(client string) {
 	i.client = client
 }
 
+// clientName is what the client calls itself, "" if it has not said.
+func (i *identity) clientName() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.client
+}
+
+// insist makes a name the explicit one.
+func (i *identity) insist(name string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.explicit = name
+}
+
+// isExplicit tells whether the name was given, not made.
+func (i *identity) isExplicit() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.explicit != ""
+}
+
 // name is the agent's name: the explicit one, else the client's at its folder.
 // client stands in for a client that has not introduced itself.
 func (i *identity) name(client string) (string, error) {
+	i.mu.Lock()
 	if i.explicit != "" {
+		defer i.mu.Unlock()
 		return event.AgentName(i.explicit)
 	}
-	i.mu.Lock()
 	if i.client != "" {
 		client = i.client
 	}
@@ -85,22 +108,35 @@ func namePart(s string, limit int) string {
 	return strings.TrimPrefix(part+"-"+mark, "-")
 }
 
-// me is the agent this call acts for.
+// me is the agent this call acts for, as far as that is known without the store.
 func (s *Server) me(ctx context.Context) (string, error) {
 	client := ""
 	if info := server.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil {
 		client = info.ClientInfo.Name // a client without a handshake says it with each request
 	}
-	return s.who.name(client)
+	base, err := s.who.name(client)
+	if err != nil {
+		return "", err
+	}
+	return s.seats.nameFor(base), nil
 }
 
-// joined is the store and the agent this call acts for, who has joined it.
-func (s *Server) joined(ctx context.Context) (*gitstore.Store, string, error) {
+// seated is the store and the agent this call acts for.
+func (s *Server) seated(ctx context.Context) (*gitstore.Store, string, error) {
 	me, err := s.me(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	st, err := s.open(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return st, s.sit(ctx, st, me), nil
+}
+
+// joined is the store and the agent this call acts for, who has joined it.
+func (s *Server) joined(ctx context.Context) (*gitstore.Store, string, error) {
+	st, me, err := s.seated(ctx)
 	if err != nil || s.opt.ReadOnly {
 		return st, me, err
 	}

@@ -11,6 +11,8 @@ import (
 	"skein/gitstore/event"
 )
 
+const inboxName = "check_inbox"
+
 func inboxTool(readOnly bool) mcp.Tool {
 	params := []param{
 		textParam("thread"),
@@ -23,7 +25,7 @@ func inboxTool(readOnly bool) mcp.Tool {
 	if readOnly {
 		params = append(params[:4], params[5:]...)
 	}
-	return upFront(define("check_inbox",
+	return upFront(define(inboxName,
 		"Messages for you, oldest first. They stay until acknowledged or marked read.",
 		hints{readOnly: readOnly, idempotent: true}, params...))
 }

@@ -66,7 +66,7 @@ func (s *Server) post(ctx context.Context, p postParams) (string, error) {
 	if len(m.To) > 0 {
 		to = strings.ReplaceAll(strings.Join(m.To, ", "), event.Everyone, "everyone")
 	}
-	return fmt.Sprintf("posted %s in %s to %s, as %s", m.ID.Short(), m.Thread, to, me) + s.waiting(ctx, st, me), nil
+	return fmt.Sprintf("posted %s in %s to %s, as %s", m.ID.Short(), m.Thread, to, me), nil
 }
 
 // post checks what the store cannot, because it never sees it as it was given.

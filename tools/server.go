@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Agent    string       // the agent's name; "": from the client's name and Folder
 	Folder   string       // name of the project's folder, "" for none
+	Session  string       // the client's own name for its session, "" for none
 	Version  string       // skein's own version, told to the client
 	Logger   *slog.Logger // nil: discards; must not write to stdout
 	ReadOnly bool         // offer only what changes nothing
@@ -44,6 +45,7 @@ type Server struct {
 	mcp   *server.MCPServer
 	store *opener
 	who   identity
+	seats seats
 	track *tracker
 	now   func() time.Time
 	grace time.Duration // how long the end of stdin waits for answers
@@ -56,9 +58,9 @@ type Server struct {
 	end        context.CancelFunc
 }
 
-// New makes a server over the store that open returns. open is called by the
-// first tool call that needs the store, and again after it has failed; never
-// twice at once.
+// New makes a server over the store that open returns. open is called when the
+// client has introduced itself or by the first tool call, and again after it
+// has failed; never twice at once.
 func New(open func() (*gitstore.Store, error), o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -121,7 +123,7 @@ func (s *Server) Close() error {
 	s.idle.Stop()
 	s.end()
 	s.background.Wait()
-	return s.store.close()
+	return errors.Join(s.leave(), s.store.close())
 }
 
 // legacyHandshake keeps server/discover from offering revision 2026-07-28.
@@ -133,10 +135,9 @@ func legacyHandshake(ctx context.Context) context.Context {
 // were cancelled while they waited for a worker.
 func (s *Server) hooks() *server.Hooks {
 	h := &server.Hooks{}
-	h.AddAfterInitialize(func(_ context.Context, _ any, req *mcp.InitializeRequest, res *mcp.InitializeResult) {
+	h.AddAfterInitialize(func(ctx context.Context, _ any, req *mcp.InitializeRequest, res *mcp.InitializeResult) {
 		s.who.met(req.Params.ClientInfo.Name)
-		me, _ := s.who.name("") // an unusable name is reported by the calls that need one
-		res.Instructions = instructions(me, s.opt.ReadOnly)
+		res.Instructions = instructions(s.arrive(ctx), s.opt.ReadOnly)
 	})
 	h.AddOnRequestInitialization(func(_ context.Context, id, _ any) error {
 		if s.track.isCancelled(id) {
@@ -154,6 +155,7 @@ func (s *Server) tools() []server.ServerTool {
 		bind(s, readTool(), s.read),
 		bind(s, searchTool(), s.search),
 		bind(s, stateTool(s.opt.ReadOnly), s.state),
+		bind(s, whoTool(), s.whoIs),
 	}
 	if s.opt.ReadOnly {
 		return list
@@ -162,5 +164,6 @@ func (s *Server) tools() []server.ServerTool {
 		bind(s, postTool(), s.post),
 		bind(s, ackTool(), s.ack),
 		bind(s, updateTool(), s.update),
+		bind(s, profileTool(), s.profile),
 	)
 }

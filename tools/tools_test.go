@@ -32,7 +32,7 @@ func TestConversation(t *testing.T) {
 		"> Should the recursion be bounded?\n", `payload> {"commit":"abc123"}`+"\n")
 
 	reply := codex.call("post_message", fmt.Sprintf(`{"body":"Yes, at 64.","to":["desktop"],"thread":"axon/constraint-model","reply_to":%q}`, id))
-	mustContain(t, reply, "; 1 unread message for you: check_inbox")
+	mustContain(t, reply, "\n1 unread message for you: check_inbox")
 
 	acked := codex.call("ack_messages", fmt.Sprintf(`{"ids":[%q]}`, id[:5]))
 	if want := "acknowledged " + id + " as codex"; acked != want {

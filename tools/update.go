@@ -17,7 +17,7 @@ func updateTool() mcp.Tool {
 		textParam("thread", about("project/thread")),
 		textParam("project"),
 		textParam("title"),
-		textParam("description"),
+		textParam("description", about("- clears")),
 		textParam("status", mcp.Enum(event.StatusActive, event.StatusResolved, event.StatusArchived)),
 		listParam("add", about("Members")),
 		listParam("remove"),
@@ -41,13 +41,13 @@ func (s *Server) update(ctx context.Context, p updateParams) (string, error) {
 	}
 	t, err := st.UpdateThread(ctx, gitstore.ThreadUpdate{
 		From: me, Thread: p.Thread, Project: p.Project,
-		Title: p.Title, Description: p.Description, Status: p.Status, Add: p.Add, Remove: p.Remove,
+		Title: optional(p.Title), Description: optional(p.Description), Status: p.Status, Add: p.Add, Remove: p.Remove,
 	})
 	if err != nil {
 		return "", err
 	}
 	if t.Ref.Thread == "" {
-		return fmt.Sprintf("project %s updated, as %s", t.Ref.Project, me) + s.waiting(ctx, st, me), nil
+		return fmt.Sprintf("project %s updated, as %s", t.Ref.Project, me), nil
 	}
-	return fmt.Sprintf("%s, updated as %s", summary(*t), me) + s.waiting(ctx, st, me), nil
+	return fmt.Sprintf("%s, updated as %s", summary(*t), me), nil
 }

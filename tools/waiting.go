@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"skein/gitstore"
@@ -33,7 +34,39 @@ func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) str
 	if n == 0 {
 		return ""
 	}
-	return "; " + plural(n, "unread message") + " for you: check_inbox"
+	return plural(n, "unread message") + " for you: check_inbox\n"
+}
+
+// ride adds to a tool's result what its agent ought to know besides: that
+// another session has its name, and what mail waits. Nothing of it marks
+// anything as read.
+func (s *Server) ride(ctx context.Context, tool, out string) string {
+	s.touch()
+	st := s.store.peek()
+	me, err := s.me(ctx)
+	if st == nil || err != nil {
+		return out
+	}
+	notes := s.rivals(ctx)
+	if tool != inboxName {
+		notes += s.waiting(ctx, st, me)
+	}
+	return withNotes(out, strings.TrimSuffix(notes, "\n"))
+}
+
+// withNotes adds lines to a text, and a key to a JSON object. A page has them
+// first: it ends with the cursor that goes on.
+func withNotes(out, notes string) string {
+	switch {
+	case notes == "":
+		return out
+	case strings.HasPrefix(out, "{") && strings.HasSuffix(out, "}"):
+		return strings.TrimSuffix(out, "}") + `,"pending":` + encode(notes) + "}"
+	}
+	if strings.Contains(out, "\n") {
+		return notes + "\n" + out
+	}
+	return out + "\n" + notes
 }
 
 // logPanic keeps a panic in the background from ending the process.

@@ -69,7 +69,7 @@ func (a *app) with(ctx context.Context, mirror bool, f func(*gitstore.Store) err
 		return err
 	}
 	defer done()
-	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, NoIndex: a.cfg.NoIndex, Logger: logger})
+	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, NoIndex: a.cfg.NoIndex, Logger: logger, Person: a.isPerson()})
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,10 @@ func (a *app) agent() (string, error) {
 	}
 	return name, nil
 }
+
+// isPerson tells whether a person acts, not an agent that calls this program: an
+// agent is named for the very call.
+func (a *app) isPerson() bool { return a.servedAgent() == "" }
 
 func userName() (string, error) {
 	login := os.Getenv("USER")

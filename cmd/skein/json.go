@@ -30,6 +30,9 @@ holds the list under a plural key, beside what belongs to the page:
   ack                       {agent, state, messages}
   search                    {hits: [{message, snippet}], total, next}
   threads projects agents   {threads} {projects} {agents}
+  who                       {agents: [agent with here, person, sessions:
+                             [{client, folder, session, pid, since, last_seen}]]}
+  status                    an agent
   state                     a state, or {states}; state log {changes: [state]}
   log                       {commits: [{commit, at, author, subject, id}]}
   init                      {store, agent, created}

@@ -61,8 +61,8 @@ func addCommands(root *cobra.Command, a *app) {
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupTalk, []*cobra.Command{newPostCmd(a), newInboxCmd(a), newReadCmd(a), newAckCmd(a), newSearchCmd(a), newStateCmd(a)}},
-		{groupLook, []*cobra.Command{newThreadsCmd(a), newProjectsCmd(a), newAgentsCmd(a), newShowCmd(a), newLogCmd(a)}},
+		{groupTalk, []*cobra.Command{newPostCmd(a), newInboxCmd(a), newReadCmd(a), newAckCmd(a), newSearchCmd(a), newStatusCmd(a), newStateCmd(a)}},
+		{groupLook, []*cobra.Command{newThreadsCmd(a), newProjectsCmd(a), newAgentsCmd(a), newWhoCmd(a), newShowCmd(a), newLogCmd(a)}},
 		{groupStore, []*cobra.Command{newInitCmd(a), newUpdateCmd(a), newVerifyCmd(a), newExportCmd(a)}},
 		{groupSetup, []*cobra.Command{newServeCmd(a), newConfigCmd(a), newCompletionCmd(a), newVersionCmd(a)}},
 	} {

@@ -46,7 +46,7 @@ func runServe(cmd *cobra.Command, a *app, readOnly bool) (err error) {
 		})
 	}
 	srv := tools.New(open, tools.Options{
-		Agent: a.servedAgent(), Folder: folder(), Version: buildVersion().Version, Logger: logger, ReadOnly: readOnly,
+		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"), Version: buildVersion().Version, Logger: logger, ReadOnly: readOnly,
 	})
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	return srv.ServeStdio(ctx, a.in, a.out)

@@ -112,27 +112,32 @@ type Agent struct {
 func FoldAgent(name string, profiles []*Event) Agent {
 	a := Agent{Name: name}
 	for _, e := range inOrder(profiles, inProfile) {
-		if e.From != name {
-			continue
+		if e.From == name {
+			a.Apply(e)
 		}
-		if a.Joined.IsZero() {
-			a.Joined = e.At
-		}
-		a.LastSeen = e.At
-		replace(&a.Status, e.Status)
-		e.clear(map[string]*string{"status": &a.Status})
-		a.Person = a.Person || e.Person
-		if e.Notifications != "" {
-			a.Quiet = e.Notifications == NotificationsOff
-		}
-		if len(e.Payload) > 0 {
-			a.Metadata = e.Payload
-		}
-	}
-	if string(a.Metadata) == "null" {
-		a.Metadata = nil
 	}
 	return a
+}
+
+// Apply folds in one more profile event of the agent's own, which comes after
+// those folded so far.
+func (a *Agent) Apply(e *Event) {
+	if a.Joined.IsZero() {
+		a.Joined = e.At
+	}
+	a.LastSeen = e.At
+	replace(&a.Status, e.Status)
+	e.clear(map[string]*string{"status": &a.Status})
+	a.Person = a.Person || e.Person
+	if e.Notifications != "" {
+		a.Quiet = e.Notifications == NotificationsOff
+	}
+	switch {
+	case string(e.Payload) == "null":
+		a.Metadata = nil
+	case len(e.Payload) > 0:
+		a.Metadata = e.Payload
+	}
 }
 
 // Receipts tells what one agent has done with messages: StateRead or

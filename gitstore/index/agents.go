@@ -3,7 +3,6 @@ package index
 import (
 	"cmp"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,8 @@ type agentRow struct {
 	LastSeen int64  `json:",omitempty"` // of the last profile
 	Status   string `json:",omitempty"`
 	Metadata []byte `json:",omitempty"`
+	Person   bool   `json:",omitempty"`
+	Quiet    bool   `json:",omitempty"`
 
 	Last  event.ID // of the profiles folded so far the greatest
 	Wrote int64    `json:",omitempty"` // the latest of anything it wrote
@@ -33,30 +34,33 @@ type agentRow struct {
 
 // profile folds in a profile that comes after those folded so far.
 func (r *agentRow) profile(e *event.Event) {
-	at := e.At.UnixMilli()
-	if r.Joined == 0 {
-		r.Joined = at
-	}
-	r.LastSeen, r.Last = at, e.ID
-	if e.Status != "" {
-		r.Status = e.Status
-	}
-	if len(e.Payload) > 0 {
-		r.Metadata = slices.Clone(e.Payload)
-	}
+	a := r.agent("")
+	a.Apply(e)
+	r.keep(a)
+	r.Last = e.ID
 }
 
 // replace takes over the fold of all profiles.
 func (r *agentRow) replace(name string, profiles []*event.Event) {
-	a := event.FoldAgent(name, profiles)
-	r.Joined, r.LastSeen, r.Status, r.Metadata, r.Last = 0, 0, a.Status, a.Metadata, event.ID{}
-	if !a.Joined.IsZero() {
-		r.Joined, r.LastSeen = a.Joined.UnixMilli(), a.LastSeen.UnixMilli()
-	}
+	r.keep(event.FoldAgent(name, profiles))
+	r.Last = event.ID{}
 	for _, e := range profiles {
 		if e.ID.Compare(r.Last) > 0 {
 			r.Last = e.ID
 		}
+	}
+}
+
+// agent is what the row says of an agent.
+func (r *agentRow) agent(name string) event.Agent {
+	return event.Agent{Name: name, Status: r.Status, Metadata: r.Metadata, Joined: when(r.Joined), LastSeen: when(r.LastSeen),
+		Person: r.Person, Quiet: r.Quiet}
+}
+
+func (r *agentRow) keep(a event.Agent) {
+	r.Joined, r.LastSeen, r.Status, r.Metadata, r.Person, r.Quiet = 0, 0, a.Status, slices.Clone(a.Metadata), a.Person, a.Quiet
+	if !a.Joined.IsZero() {
+		r.Joined, r.LastSeen = a.Joined.UnixMilli(), a.LastSeen.UnixMilli()
 	}
 }
 
@@ -68,12 +72,7 @@ type Agent struct {
 }
 
 func (a *agent) shown() Agent {
-	r := &a.row
-	shown := Agent{Agent: event.Agent{Name: a.name, Status: r.Status, Joined: when(r.Joined), LastSeen: when(r.LastSeen)}, Wrote: when(r.Wrote)}
-	if len(r.Metadata) > 0 && string(r.Metadata) != "null" {
-		shown.Metadata = json.RawMessage(r.Metadata)
-	}
-	return shown
+	return Agent{Agent: a.row.agent(a.name), Wrote: when(a.row.Wrote)}
 }
 
 // when is the time of Unix milliseconds, the zero Time for 0.
