@@ -23,10 +23,10 @@ TOOLS       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/skein-tools
 GOLANGCI    := $(TOOLS)/golangci-lint-v2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-v1.5.0
 
-.PHONY: help build install demo test race lint fuzz bench check soak cross
+.PHONY: help build install demo test race lint fuzz bench bench-peers check soak cross
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build ./bin/skein
 	@mkdir -p bin
@@ -58,6 +58,9 @@ fuzz: ## fuzz each target for FUZZTIME (20s)
 
 bench: build ## measure every figure of gitstore/BENCHMARKS.md (BENCH=-quick for a short run, BENCH=-update to publish)
 	@go run ./cmd/skein-bench -skein bin/skein $(BENCH)
+
+bench-peers: build ## compare with other systems, installing them from the network
+	@go run ./cmd/skein-bench -peers -skein bin/skein $(BENCH)
 
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
 	$(RACE) -short -timeout 40m -skip 'PowerLoss|FailingCalls' $(CONCURRENT)

@@ -5,6 +5,7 @@
 //	skein-bench -quick              the same on small stores, to see that it works
 //	skein-bench -run 'durable|git'  only the groups whose names match
 //	skein-bench -dir /mnt/disk      on another file system
+//	skein-bench -peers              compare with other systems, from the network
 //	skein-bench -update             publish: README.md, gitstore/BENCHMARKS.md
 //	skein-bench -generate DIR       only make a store, of -messages and -seed
 //	skein-bench -profile DIR        only write profiles of post, inbox and search
@@ -47,7 +48,7 @@
 // curves.go what -update writes. The groups of figures are in post.go, wide.go,
 // crowd.go, read.go and serve.go; figures.go has those that come from stores of
 // several sizes, which scale.go measures; load.go has the agents at work, gc.go
-// compaction and posts beside it. corpus.go, history.go, store.go and
+// compaction and posts beside it, peers.go the other systems. corpus.go, history.go, store.go and
 // generate.go make stores; sqlite.go and git.go are the baselines; client.go
 // drives servers; machine.go and volume.go describe and prepare the machine.
 package main

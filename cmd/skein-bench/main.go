@@ -59,7 +59,7 @@ func main() {
 type options struct {
 	skein, dir, run string
 	quick, keep     bool
-	update          bool
+	update, peers   bool
 	profile         string
 	generate        string
 	messages        int
@@ -76,6 +76,7 @@ func parseFlags() options {
 	flag.StringVar(&o.run, "run", "", "measure only the groups that match this `regexp`")
 	flag.BoolVar(&o.quick, "quick", false, "small stores and few repetitions: shows that it works, not how fast")
 	flag.BoolVar(&o.update, "update", false, "write the figures and pictures into "+readme+" and "+benchmarks+" below the current directory")
+	flag.BoolVar(&o.peers, "peers", false, "only compare with other systems; installs them, from the network")
 	flag.StringVar(&o.profile, "profile", "", "only write processor and memory profiles of post, inbox and search to this `directory`")
 	flag.BoolVar(&o.keep, "keep", false, "leave the stores in -dir, for a look")
 	flag.Parse()
@@ -102,7 +103,13 @@ func run(ctx context.Context) (err error) {
 	if o.profile != "" {
 		return profiles(ctx, b, o.profile)
 	}
-	err = b.measure(ctx, wanted)
+	b.report.head = b.header(ctx)
+	if o.peers {
+		b.report.peers = b.comparePeers(ctx)
+		fmt.Fprintln(os.Stdout, b.report.peers)
+	} else {
+		err = b.measure(ctx, wanted)
+	}
 	if o.update && ctx.Err() == nil {
 		err = errors.Join(err, b.report.publish("."))
 	}
@@ -112,7 +119,6 @@ func run(ctx context.Context) (err error) {
 // measure prints the rows of each group as they come, and goes on after one
 // that fails: the other figures are worth having all the same.
 func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
-	b.report.head = b.header(ctx)
 	fmt.Fprintln(os.Stdout, b.report.head)
 	t := table{out: os.Stdout}
 	var failures []error

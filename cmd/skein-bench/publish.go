@@ -32,20 +32,30 @@ func (r *report) add(g group, rows []row) {
 	}
 }
 
-// publish puts the report into the documents below dir.
+// publish puts the report into the documents below dir. Blocks of what was not
+// measured stay as they are.
 func (r *report) publish(dir string) error {
 	var all, chosen strings.Builder
 	(&table{out: &all}).add(r.rows...)
 	(&table{out: &chosen}).add(r.chosen...)
-	err := errors.Join(
-		rewrite(filepath.Join(dir, readme), "figures", r.head+"\n"+chosen.String()),
-		rewrite(filepath.Join(dir, benchmarks), "figures", r.head+"\n"+all.String()),
-		rewrite(filepath.Join(dir, benchmarks), "sizes", r.sizes))
-	if r.peers != "" {
-		err = errors.Join(err, rewrite(filepath.Join(dir, benchmarks), "peers", r.peers))
+	long := filepath.Join(dir, benchmarks)
+	var errs []error
+	if len(r.rows) > 0 {
+		errs = append(errs, rewrite(filepath.Join(dir, readme), "figures", r.head+"\n"+chosen.String()),
+			rewrite(long, "figures", r.head+"\n"+all.String()))
 	}
-	if err != nil {
-		return err
+	if r.sizes != "" {
+		errs = append(errs, rewrite(long, "sizes", r.sizes))
+	}
+	if r.peers != "" {
+		errs = append(errs, rewrite(long, "peers", r.peers))
+	}
+	return errors.Join(append(errs, r.draw(dir))...)
+}
+
+func (r *report) draw(dir string) error {
+	if len(r.pictures) == 0 {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Join(dir, pictures), 0o750); err != nil {
 		return err
