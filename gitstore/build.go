@@ -109,14 +109,19 @@ func (p *projection) stretch(ctx context.Context, x *index.Index) (there bool, e
 	return false, err
 }
 
-// buildSoon brings the index to the tips in the background.
+// buildSoon brings the index to the tips in the background, whoever has it
+// locked meanwhile.
 func (p *projection) buildSoon() {
 	if !p.building.CompareAndSwap(false, true) {
 		return
 	}
 	p.s.background.Go(func() {
 		defer p.building.Store(false)
-		if err := p.build(p.life, nil); err != nil && p.life.Err() == nil {
+		err := p.build(p.life)
+		for errors.Is(err, index.ErrBusy) && pause(p.life, busyBuild) == nil {
+			err = p.build(p.life)
+		}
+		if err != nil && p.life.Err() == nil {
 			p.s.log.Warn("the index could not be built; reading the tree", "err", err)
 		}
 	})
@@ -137,23 +142,21 @@ func (p *projection) lockBuild() (unlock func(), err error) {
 	return func() { _ = lock.Close() }, nil // closing the descriptor unlocks
 }
 
-// build takes the index to the tips, unless another process is doing so.
-// progress, if not nil, is told how many stretches of how many are done.
-func (p *projection) build(ctx context.Context, progress func(done, total int)) error {
+// build takes the index to the tips, unless another process is doing so. It is
+// index.ErrBusy at once if another process has it locked for something else.
+func (p *projection) build(ctx context.Context) error {
 	unlock, err := p.lockBuild()
 	if err != nil || unlock == nil {
 		return err
 	}
 	defer unlock()
 	for resets := 0; ; {
-		there, err := p.buildOn(ctx, progress)
+		there, err := p.buildOn(ctx)
 		switch {
 		case there:
 			return nil
 		case errors.Is(err, index.ErrMoved):
 			err = nil
-		case errors.Is(err, index.ErrBusy):
-			err = pause(ctx, busyBuild)
 		case errors.Is(err, index.ErrDamaged) && resets < maxResets:
 			resets++
 			err = p.reset(ctx)
@@ -164,7 +167,7 @@ func (p *projection) build(ctx context.Context, progress func(done, total int)) 
 	}
 }
 
-func (p *projection) buildOn(ctx context.Context, progress func(done, total int)) (there bool, err error) {
+func (p *projection) buildOn(ctx context.Context) (there bool, err error) {
 	if err := p.takeTurn(ctx); err != nil {
 		return false, err
 	}
@@ -173,10 +176,5 @@ func (p *projection) buildOn(ctx context.Context, progress func(done, total int)
 	if err != nil {
 		return false, err
 	}
-	step := len(p.plan)
-	there, err = p.stretch(ctx, x)
-	if progress != nil && err == nil {
-		progress(step, len(p.plan))
-	}
-	return there, err
+	return p.stretch(ctx, x)
 }

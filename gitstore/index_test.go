@@ -3,8 +3,10 @@ package gitstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -164,4 +166,69 @@ func drawText(rt *rapid.T) string {
 	}
 	slices.Sort(words)
 	return strings.Join(words, " ")
+}
+
+// TestVerifyRepairsIndex: verify finds an index that lacks something, builds it
+// anew, and fails for nothing that is wrong with it.
+func TestVerifyRepairsIndex(t *testing.T) {
+	s := openTest(t, quiet)
+	fill(t, s, 200, threadName)
+	mustAnswer(t, s)
+	c, err := lockIndex(s.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"DELETE FROM messages WHERE n = 100", "COMMIT"} {
+		if _, err := c.ExecContext(context.Background(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = c.Close()
+	report, err := s.Verify(context.Background(), nil)
+	if err != nil || len(report.Problems) > 0 || len(report.Repaired) != 1 || !strings.Contains(report.Repaired[0], "the index") {
+		t.Fatalf("verify: %+v, %v", report, err)
+	}
+	mustAnswer(t, s)
+	if found, err := s.Search(context.Background(), SearchQuery{Text: "message"}); err != nil || found.Total != 200 {
+		t.Errorf("search: %+v, %v", found, err)
+	}
+	dir := filepath.Join(s.Dir(), ".git", "skein", "index")
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := s.Verify(context.Background(), nil); err != nil || len(report.Problems)+len(report.Repaired) > 0 {
+		t.Errorf("verify without room for an index: %+v, %v", report, err)
+	}
+	if in, err := s.Inbox(context.Background(), InboxQuery{Agent: "ann"}); err != nil || in.Total != 200 {
+		t.Errorf("inbox without room for an index: %+v, %v", in, err)
+	}
+}
+
+// TestIndexTakesWhatWasPutBack: a file that could not be read when the index
+// was built is in it once the file is put back.
+func TestIndexTakesWhatWasPutBack(t *testing.T) {
+	s := openTest(t, Options{NoSync: true, NoMirror: true, NoIndex: true})
+	m := mustPost(t, s, Post{From: "ann", Thread: "axon/model", Body: strings.Repeat("message ", 20)})
+	mustPost(t, s, Post{From: "ann", Thread: "axon/model", Body: "sound"})
+	backup := t.TempDir()
+	if err := os.CopyFS(backup, os.DirFS(s.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	corrupt(t, s.Dir(), git(t, s.Dir(), "rev-parse", "main:"+m.Path))
+	damaged := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true})
+	if in, err := damaged.Inbox(context.Background(), InboxQuery{Agent: "bob"}); err != nil || in.Total != 1 || in.Skipped != 1 {
+		t.Fatalf("inbox of a damaged store: %+v, %v", in, err)
+	}
+	mustAnswer(t, damaged)
+	objects := filepath.Join(".git", "objects")
+	if err := errors.Join(os.RemoveAll(filepath.Join(s.Dir(), objects)), os.CopyFS(filepath.Join(s.Dir(), objects), os.DirFS(filepath.Join(backup, objects)))); err != nil {
+		t.Fatal(err)
+	}
+	whole := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true})
+	for range 2 { // the first call notices, the second one has it
+		if in, err := whole.Inbox(context.Background(), InboxQuery{Agent: "bob"}); err != nil || in.Total != 2 || in.Skipped != 0 {
+			t.Errorf("inbox of the store put right: %+v, %v", in, err)
+		}
+	}
+	mustAnswer(t, whole)
 }

@@ -20,6 +20,8 @@ var roles = map[string]func(args []string) error{
 	"post-loop":   postLoopRole,
 	"bulk":        bulkRole,
 	"attend":      attendRole,
+	"writer":      writerRole,
+	"lock-index":  lockIndexRole,
 }
 
 const roleVariable = "SKEIN_TEST_ROLE"

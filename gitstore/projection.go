@@ -32,6 +32,7 @@ type projection struct {
 	building atomic.Bool   // in the background
 	resting  atomic.Int64  // Unix milliseconds until which nobody tries to catch up
 	plan     plan          // of a build; guarded by turn
+	second   atomic.Bool   // what could not be read was looked at a second time
 
 	life context.Context // of the build in the background
 	end  context.CancelFunc
@@ -91,7 +92,9 @@ func (s *Store) fromIndex(ctx context.Context, answer func(v *index.View) error)
 	}
 	v, err := p.view(ctx)
 	if err == nil {
-		err = answer(v)
+		if err = answer(v); err == nil {
+			err = v.Sound()
+		}
 		v.Close()
 	}
 	switch {
@@ -154,6 +157,11 @@ func (p *projection) view(ctx context.Context) (*index.View, error) {
 		return nil, err
 	}
 	v, tips, err := p.look(ctx, x)
+	if err == nil && !p.second.Swap(true) {
+		if err = p.s.stillBroken(ctx, v); err != nil {
+			v.Close()
+		}
+	}
 	if err != nil || v.State() == tips {
 		return v, err
 	}

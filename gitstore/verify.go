@@ -30,14 +30,14 @@ type Report struct {
 const maxProblems = 200
 
 // Verify checks the store: every pack and index, every commit of both branches
-// with what it added, every event, every id, the queue, and the files beside
-// .git, which are rebuilt if they differ. What is wrong stands in the report;
+// with what it added, every event, every id, the queue, the files beside
+// .git, which are rebuilt if they differ, and the index, which is built anew. What is wrong stands in the report;
 // an error means that Verify could not look. progress, if not nil, is told how
 // many commits of how many are done; calls do not overlap. Memory is bounded
 // by some 40 bytes a commit.
 func (s *Store) Verify(ctx context.Context, progress func(done, total int)) (*Report, error) {
 	v := &verifier{s: s, report: &Report{}, progress: progress, known: map[string]bool{}}
-	for _, check := range []func(context.Context) error{v.packs, v.history, v.uniqueIDs, v.queue, v.export} {
+	for _, check := range []func(context.Context) error{v.packs, v.history, v.uniqueIDs, v.queue, v.export, v.index} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}

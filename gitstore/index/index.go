@@ -176,6 +176,31 @@ func (v *View) Close() {
 // State tells what the index had seen.
 func (v *View) State() State { return v.state.State }
 
+// Sound tells, once a view has given its answers, whether another program has
+// written into the file meanwhile: these may be wrong then, and it is
+// ErrDamaged.
+func (v *View) Sound() error { return v.c.file.checkStamp() }
+
+// Check reads the whole file and tells whether it is in order. It is
+// ErrDamaged if not, or if it does not hold that many messages.
+func (v *View) Check(messages int) error {
+	var verdict string
+	if _, err := v.c.row(`PRAGMA integrity_check(1)`, nil, &verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return damaged("%s", verdict)
+	}
+	var count int
+	if _, err := v.c.row(`SELECT count(*) FROM messages`, nil, &count); err != nil {
+		return err
+	}
+	if count != messages {
+		return damaged("it holds %d messages, and not %d", count, messages)
+	}
+	return v.Sound()
+}
+
 // Messages is about how many messages the index holds; those that were removed
 // count as well.
 func (v *View) Messages() int { return int(v.state.next) }

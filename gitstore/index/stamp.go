@@ -106,6 +106,9 @@ func (f *file) checkpoint(c *conn, pages int) error {
 // copyLog does what checkpoint says on a connection of its own: the one that
 // holds the lock cannot.
 func (f *file) copyLog() error {
+	if err := f.checkStamp(); err != nil {
+		return err // a new stamp would hide it
+	}
 	c, err := f.dial()
 	if err != nil {
 		return err
