@@ -30,6 +30,7 @@ var groups = []group{
 	{"read", coldReads, true},
 	{"memory", memory, false},
 	{"start", start, false},
+	{"tools", definitions, false},
 	{"inbox", inboxes, true},
 	{"search", searches, true},
 	{"index", catchUps, true},

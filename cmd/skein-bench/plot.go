@@ -28,8 +28,8 @@ func (c *curve) add(n int, s sample) {
 
 // The picture, in pixels. The names of the curves stand at their right ends.
 const (
-	plotWidth, plotHeight         = 720, 400
-	plotLeft, plotRight           = 80, 190
+	plotWidth, plotHeight         = 780, 400
+	plotLeft, plotRight           = 80, 250
 	plotTop, plotBottom           = 44, 48
 	plotInner                     = plotWidth - plotLeft - plotRight
 	plotTall                      = plotHeight - plotTop - plotBottom
@@ -150,6 +150,10 @@ func (a axes) line(b *strings.Builder, c curve, color string, label float64) {
 	}
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(at, " "), color)
 	last := c.points[len(c.points)-1]
+	cost := show(last.took)
+	if a.x(last.n) < plotLeft+plotInner {
+		cost += " at " + thousands(last.n)
+	}
 	fmt.Fprintf(b, `<text x="%d" y="%.1f" fill="%s">%s, %s</text>`+"\n",
-		plotLeft+plotInner+10, label+4, color, html.EscapeString(c.name), show(last.took))
+		plotLeft+plotInner+10, label+4, color, html.EscapeString(c.name), cost)
 }

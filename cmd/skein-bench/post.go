@@ -101,14 +101,22 @@ func gitRow(skein, base sample, n int, noSync bool) row {
 }
 
 // growth holds a post to a large store against one to a small store, for those
-// that are flushed and those that are not.
+// that are flushed and those that are not. The largest has no files beside the
+// repository, and then neither has the small one.
 func growth(ctx context.Context, b *bench) ([]row, error) {
 	var rows []row
-	for _, noSync := range []bool{true, false} {
-		what := fmt.Sprintf("%s, %s against %s messages", kind(noSync), thousands(b.large), thousands(b.small))
-		large, small, err := b.twoStores(ctx, mixture(b.large), mixture(b.small), noSync)
+	for _, c := range []struct {
+		large   int
+		options gitstore.Options
+	}{
+		{b.large, gitstore.Options{NoSync: true}},
+		{b.large, gitstore.Options{}},
+		{b.huge, gitstore.Options{NoMirror: true}},
+	} {
+		what := fmt.Sprintf("%s, %s against %s messages", kind(c.options.NoSync), thousands(c.large), thousands(b.small))
+		large, small, err := b.twoStores(ctx, mixture(c.large), mixture(b.small), c.options)
 		if err != nil {
-			return nil, err
+			return rows, err
 		}
 		rows = append(rows, atMost(what, large, small, "skein, small", 1.3))
 	}
@@ -123,14 +131,15 @@ func kind(noSync bool) string {
 }
 
 // twoStores times posts to a large and to a small store of the same kind.
-func (b *bench) twoStores(ctx context.Context, large, small recipe, noSync bool) (sl, ss sample, err error) {
+func (b *bench) twoStores(ctx context.Context, large, small recipe, o gitstore.Options) (sl, ss sample, err error) {
 	var paths [2]string
 	var stores [2]*gitstore.Store
 	for i, r := range []recipe{large, small} {
 		if paths[i], err = b.store(ctx, r, b.home); err != nil {
 			return nil, nil, err
 		}
-		if stores[i], err = gitstore.Open(ctx, gitstore.Options{Dir: paths[i], NoSync: noSync, Now: r.after()}); err != nil {
+		o.Dir, o.Now = paths[i], r.after()
+		if stores[i], err = gitstore.Open(ctx, o); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -61,6 +61,25 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestPackSize: what was replaced is counted apart, and can be dropped.
+func TestPackSize(t *testing.T) {
+	dir := t.TempDir()
+	for name, size := range map[string]int{"pack-a.pack": 100, "pack-a.idx": 10, "pack-b.pack": 1000, "pack-b.idx": 1, "pack-b.replaced-1-77": 0, "pack-b.keep": 0} {
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if used, replaced, err := packSize(dir); used != 110 || replaced != 1001 || err != nil {
+		t.Errorf("%d bytes used, %d replaced: %v", used, replaced, err)
+	}
+	if err := dropReplaced(dir); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); len(left) != 2 || err != nil {
+		t.Errorf("%v is left: %v", left, err)
+	}
+}
+
 // TestPlot: every point and name is in the picture, inside of it, and no two
 // names cover each other; what was not measured leaves no trace.
 func TestPlot(t *testing.T) {

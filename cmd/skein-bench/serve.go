@@ -117,6 +117,28 @@ func start(ctx context.Context, b *bench) ([]row, error) {
 	}}, b.drop(store)
 }
 
+// definitions counts what a client has to load before the first call. What an
+// agent pays for is tokens, about one for four bytes.
+func definitions(ctx context.Context, b *bench) (rows []row, err error) {
+	store, err := b.store(ctx, mixture(b.small), b.home)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.serve(ctx, store, "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop(), b.drop(store)) }()
+	list, err := s.call("tools/list", struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	return []row{{
+		what: "definitions of all tools, as JSON", skein: thousands(len(list)) + " bytes",
+		baseline: "—", ratio: "—", goal: "—", met: "—",
+	}}, nil
+}
+
 func (b *bench) startOnce(ctx context.Context, store string, took *sample) error {
 	var s *server
 	err := took.take(func() (err error) {

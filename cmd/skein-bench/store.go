@@ -150,6 +150,9 @@ func (b *bench) cook(ctx context.Context, r recipe, dir string) error {
 	}
 	bar.done()
 	took := time.Since(begin)
+	if err := dropReplaced(filepath.Join(dir, ".git", "objects", "pack")); err != nil {
+		return err
+	}
 	b.note("made a store of %s messages in %s (%.0f a second)", thousands(r.n), show(took), float64(r.n)/took.Seconds())
 	if r.n > mirrored {
 		return nil

@@ -36,7 +36,7 @@ func oneProject(ctx context.Context, b *bench) ([]row, error) {
 // almost empty, and counts what it writes.
 func (b *bench) wide(ctx context.Context, of func(n int) recipe, what string) ([]row, error) {
 	large, small := of(b.middle), of(10)
-	sl, ss, err := b.twoStores(ctx, large, small, true)
+	sl, ss, err := b.twoStores(ctx, large, small, gitstore.Options{NoSync: true})
 	if err != nil {
 		return nil, err
 	}
