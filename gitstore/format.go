@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -69,6 +70,13 @@ func Exists(dir string) bool {
 	// a bare repository in a directory called .git.
 	config, err := os.ReadFile(filepath.Join(git, "config"))
 	return err == nil && strings.Contains(string(config), "bare = true")
+}
+
+// Fits tells whether Open takes dir: whether a store is there or being made, or
+// nothing at all.
+func Fits(dir string) bool {
+	err := refuseForeign(dir)
+	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
 // prepareDir makes sure that there is a store and returns its absolute path.

@@ -60,6 +60,11 @@ func (c checker) decode(raw json.RawMessage, params any) error {
 			clean[name] = v
 		}
 	}
+	for name, prop := range c.props {
+		if clean[name] == nil && prop["default"] != nil {
+			clean[name] = prop["default"]
+		}
+	}
 	for _, name := range c.required {
 		if clean[name] == nil {
 			return fmt.Errorf("%s needs %q; %s", c.tool, name, c.usage())
@@ -111,6 +116,9 @@ func (c checker) unknown(name string) error {
 // says nothing, and a description of what was wanted for one that cannot be
 // understood.
 func coerce(name string, prop map[string]any, v any) (_ any, problem string) {
+	if prop["type"] == nil { // any value at all, null and "" included
+		return json.RawMessage(show(v)), ""
+	}
 	if v == nil || v == "" {
 		return nil, ""
 	}
@@ -118,9 +126,13 @@ func coerce(name string, prop map[string]any, v any) (_ any, problem string) {
 	case "boolean":
 		return toBool(v)
 	case "integer":
-		return toInt(v)
+		return toInt(prop, v)
+	case "number":
+		return toNumber(prop, v)
 	case "array":
 		return toList(v)
+	case "object":
+		return toObject(v)
 	}
 	if slices.Contains(jsonNames, name) && plain(v) == "" {
 		return show(v), ""
@@ -142,12 +154,42 @@ func toBool(v any) (any, string) {
 	return nil, "true or false, not " + clip(show(v), 60)
 }
 
-func toInt(v any) (any, string) {
+func toInt(prop map[string]any, v any) (any, string) {
+	least := minimum(prop, 1)
 	f, err := strconv.ParseFloat(strings.TrimSpace(plain(v)), 64)
-	if n := int(f); err == nil && float64(n) == f && n >= 1 && n <= 1<<30 {
+	if n := int(f); err == nil && float64(n) == f && f >= least && n <= 1<<30 {
 		return n, ""
 	}
-	return nil, "a whole number from 1, not " + clip(show(v), 60)
+	return nil, fmt.Sprintf("a whole number from %g, not %s", least, clip(show(v), 60))
+}
+
+func toNumber(prop map[string]any, v any) (any, string) {
+	least := minimum(prop, 0)
+	f, err := strconv.ParseFloat(strings.TrimSpace(plain(v)), 64)
+	if err == nil && f >= least && f <= 1<<30 {
+		return f, ""
+	}
+	return nil, fmt.Sprintf("a number from %g, not %s", least, clip(show(v), 60))
+}
+
+// minimum is the least value that the definition allows.
+func minimum(prop map[string]any, otherwise float64) float64 {
+	if least, ok := prop["minimum"].(float64); ok {
+		return least
+	}
+	return otherwise
+}
+
+// toObject accepts an object, and one written as JSON in a string.
+func toObject(v any) (any, string) {
+	object := v
+	if s, ok := v.(string); ok && decodeNumbers(s, &object) != nil {
+		object = nil
+	}
+	if m, ok := object.(map[string]any); ok {
+		return m, ""
+	}
+	return nil, "a JSON object, not " + clip(show(v), 60)
 }
 
 // The parameters that carry JSON in a string; an object or a list is accepted

@@ -2,6 +2,14 @@ package tools
 
 import "strings"
 
+// instructions are the profile's, or skein's own.
+func (s *Server) instructions(me string) string {
+	if p := s.opt.Profile; p != nil {
+		return p.Instructions(me)
+	}
+	return instructions(me, s.opt.ReadOnly)
+}
+
 // instructions is what a client shows its model about this server as a whole.
 // Clients cut it at 2 KB or more, so what matters stands first.
 func instructions(me string, readOnly bool) string {

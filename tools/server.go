@@ -24,6 +24,7 @@ type Options struct {
 	Logger   *slog.Logger // nil: discards; must not write to stdout
 	ReadOnly bool         // offer only what changes nothing
 	MaxLine  int          // bytes a request may have; 0: 4 MiB
+	Profile  *Profile     // another system's tools in place of skein's own
 }
 
 // DefaultMaxLine is the longest request line that is read, in bytes. It leaves
@@ -51,6 +52,8 @@ type Server struct {
 	grace time.Duration // how long the end of stdin waits for answers
 
 	idle *time.Timer // runs release when no call has come for restAfter
+
+	watching sync.Once // the profile's Watch
 
 	countGrace time.Duration
 	background sync.WaitGroup  // counts that came too late for their call
@@ -81,11 +84,19 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 	s.idle = time.AfterFunc(restAfter, s.release)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.who.explicit, s.who.folder = o.Agent, o.Folder
-	s.mcp = server.NewMCPServer("skein", o.Version,
+	name := "skein"
+	if o.Profile != nil {
+		name = o.Profile.Name
+	}
+	s.mcp = server.NewMCPServer(name, o.Version,
 		server.WithToolCapabilities(false),
-		server.WithInstructions(instructions("", o.ReadOnly)),
+		server.WithInstructions(s.instructions("")),
 		server.WithHooks(s.hooks()),
 	)
+	if o.Profile != nil {
+		s.offer(o.Profile)
+		return s
+	}
 	s.mcp.AddTools(s.tools()...)
 	return s
 }
@@ -137,7 +148,8 @@ func (s *Server) hooks() *server.Hooks {
 	h := &server.Hooks{}
 	h.AddAfterInitialize(func(ctx context.Context, _ any, req *mcp.InitializeRequest, res *mcp.InitializeResult) {
 		s.who.met(req.Params.ClientInfo.Name)
-		res.Instructions = instructions(s.arrive(ctx), s.opt.ReadOnly)
+		res.Instructions = s.instructions(s.arrive(ctx))
+		s.watch()
 	})
 	h.AddOnRequestInitialization(func(_ context.Context, id, _ any) error {
 		if s.track.isCancelled(id) {

@@ -24,6 +24,8 @@ type app struct {
 	cfg    Config
 	values []value // where each setting came from, for `skein config`
 	json   bool
+
+	inherited string // the agent that another system's environment names
 }
 
 // configure reads the settings; it runs before every command.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,10 +10,17 @@ import (
 
 	"skein/gitstore"
 	"skein/tools"
+	"skein/tools/profiles"
 )
 
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	readOnly        bool
+	profile, client string
+}
+
 func newServeCmd(a *app) *cobra.Command {
-	var readOnly bool
+	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Be the MCP server of one agent, over standard input and output",
@@ -20,17 +28,33 @@ func newServeCmd(a *app) *cobra.Command {
 this command and speaks to its standard input and output. The agent is --agent
 or $SKEIN_AGENT, else named after the client and the folder, as in
 claude-code@axon; the agent of config.toml is the person, and not used here.
-The log goes to standard error or the log file.`,
+The log goes to standard error or the log file.
+
+With --profile the tools are those of another message system, for its users:
+dialogue, dispatch or relay. What they have set in that system's
+environment holds here too: a path that named its database names the store, or
+a directory beside it where something else lies there.`,
 		Example: `  claude mcp add -s user skein -- skein serve
-  skein serve --agent desktop --read-only`,
+  skein serve --agent desktop --read-only
+  skein serve --profile relay --client desktop
+  MCP_DISPATCH_AGENT_ID=alice skein serve --profile dispatch`,
 		Args: takes(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd, a, readOnly) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd, a, &o) },
 	}
-	cmd.Flags().BoolVar(&readOnly, "read-only", false, "offer only the tools that change nothing")
+	flags := cmd.Flags()
+	flags.BoolVar(&o.readOnly, "read-only", false, "offer only the tools that change nothing")
+	flags.StringVar(&o.profile, "profile", "", "offer the tools of this `system` in place of skein's own")
+	flags.StringVar(&o.client, "client", "", "with --profile relay: be `desktop` or code")
 	return cmd
 }
 
-func runServe(cmd *cobra.Command, a *app, readOnly bool) (err error) {
+func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
+	var profile *tools.Profile
+	if o.profile != "" || o.client != "" {
+		if profile, err = a.profile(o); err != nil {
+			return err
+		}
+	}
 	logger, done, err := a.logger()
 	if err != nil {
 		return err
@@ -46,10 +70,16 @@ func runServe(cmd *cobra.Command, a *app, readOnly bool) (err error) {
 		})
 	}
 	srv := tools.New(open, tools.Options{
-		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"), Version: buildVersion().Version, Logger: logger, ReadOnly: readOnly,
+		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
+		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Profile: profile,
 	})
 	defer func() { err = errors.Join(err, srv.Close()) }()
-	return srv.ServeStdio(ctx, a.in, a.out)
+	if o.profile != "relay" {
+		return srv.ServeStdio(ctx, a.in, a.out)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return srv.ServeStdio(ctx, newIdleReader(a.in, profiles.RelayIdle, stop), a.out)
 }
 
 // servedAgent is the agent that was named for this very server.
@@ -57,7 +87,7 @@ func (a *app) servedAgent() string {
 	if source := a.source("agent"); source == fromFlag || source == fromEnv {
 		return a.cfg.Agent
 	}
-	return ""
+	return a.inherited
 }
 
 // folder is the name of the project's folder: the client's word for it, else

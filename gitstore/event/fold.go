@@ -76,6 +76,7 @@ func (t Thread) Recipient(agent string, m *Event) bool {
 type Project struct {
 	Name, Title, Description string
 	Threads, Messages        int
+	Opened                   time.Time // of its own first event; zero: it has none
 	Last                     time.Time // the latest of its threads
 }
 
@@ -83,7 +84,10 @@ type Project struct {
 // and counts its threads.
 func FoldProject(name string, events []*Event, threads ...Thread) Project {
 	p := Project{Name: name, Threads: len(threads)}
-	for _, e := range inOrder(events, inProject) {
+	for i, e := range inOrder(events, inProject) {
+		if i == 0 {
+			p.Opened = e.At
+		}
 		replace(&p.Title, e.Title)
 		replace(&p.Description, e.Description)
 		e.clear(map[string]*string{"title": &p.Title, "description": &p.Description})

@@ -96,7 +96,7 @@ func TestFoldProject(t *testing.T) {
 		at(3, Event{Kind: KindThread, Title: "not mine"}),
 	}
 	threads := []Thread{{Messages: 2, Last: time.Unix(9, 0)}, {Messages: 3, Last: time.Unix(8, 0)}}
-	want := Project{Name: "axon", Title: "Axon", Description: "D", Threads: 2, Messages: 5, Last: time.Unix(9, 0)}
+	want := Project{Name: "axon", Title: "Axon", Description: "D", Threads: 2, Messages: 5, Opened: events[1].At, Last: time.Unix(9, 0)}
 	if diff := cmp.Diff(want, FoldProject("axon", events, threads...)); diff != "" {
 		t.Errorf("(-want +got) %s", diff)
 	}
