@@ -32,6 +32,9 @@ type Inbox struct {
 	Messages []*Message
 	// Next continues after the last message shown; "" at the end.
 	Next string
+	// End continues after what is shown with what comes later; only AwaitInbox
+	// sets it.
+	End string
 	// Total counts all that match the query, shown or not.
 	Total int
 	// Skipped counts files that could not be read; Verify names them.

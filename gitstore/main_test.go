@@ -22,6 +22,8 @@ var roles = map[string]func(args []string) error{
 	"attend":      attendRole,
 	"writer":      writerRole,
 	"lock-index":  lockIndexRole,
+
+	"post-on-line": postOnLineRole,
 }
 
 const roleVariable = "SKEIN_TEST_ROLE"
@@ -39,7 +41,8 @@ func TestMain(m *testing.M) {
 
 // process is the test binary in a role.
 type process struct {
-	cmd *exec.Cmd
+	cmd   *exec.Cmd
+	stdin io.Writer // open as long as the process lives
 
 	mu      sync.Mutex
 	printed sync.Cond
@@ -58,7 +61,7 @@ func start(tb testing.TB, role string, args ...string) *process {
 	p.printed.L = &p.mu
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	p.cmd.Stderr = os.Stderr
-	if _, err := p.cmd.StdinPipe(); err != nil { // it stays open as long as the process lives
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		tb.Fatal(err)
 	}
 	out, err := p.cmd.StdoutPipe()
@@ -97,6 +100,13 @@ func (p *process) waitFor(n int) {
 	for len(p.lines) < n && !p.ended {
 		p.printed.Wait()
 	}
+}
+
+// line returns a line that the process has printed.
+func (p *process) line(n int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lines[n]
 }
 
 // wait returns the lines that the process printed, and how it ended.

@@ -57,6 +57,7 @@ type Store struct {
 	trees  treeCache
 	tips   tipCache
 	queue  queue
+	waits  waits
 	joins  joins
 	mirror *mirror // nil: no files are kept beside .git
 	read   reader

@@ -22,7 +22,7 @@ func bind[P any](s *Server, def mcp.Tool, run func(context.Context, P) (string, 
 		if err := check.decode(req.Params.RawArguments, &p); err != nil {
 			return mcp.NewToolResultError(err.Error()), nil
 		}
-		out, err := run(ctx, p)
+		out, err := run(withProgress(ctx, req), p)
 		if err != nil {
 			s.log.Debug("tool call failed", "tool", def.Name, "err", err)
 			return mcp.NewToolResultError(explain(err)), nil

@@ -44,6 +44,11 @@
 // out. With format=json the body is exact: characters that cannot be seen are
 // written as \u escapes.
 //
+// A call that waits for mail (wait.go) is answered when there is some, and at
+// the latest before its client gives up on it; its last line has the cursor with
+// which to wait on. It is told of through the store's one watcher, so that any
+// number of calls may wait.
+//
 // An answer that could be mistaken for a lost identity, an empty inbox above
 // all, says who was asking and which store was read.
 //

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -15,6 +16,7 @@ const inboxName = "check_inbox"
 
 func inboxTool(readOnly bool) mcp.Tool {
 	params := []param{
+		intParam("wait_seconds", about("Wait for mail")),
 		textParam("thread"),
 		textParam("from"),
 		textParam("tag"),
@@ -23,7 +25,7 @@ func inboxTool(readOnly bool) mcp.Tool {
 		limitParam(), cursorParam(), formatParam(),
 	}
 	if readOnly {
-		params = append(params[:4], params[5:]...)
+		params = append(params[:5], params[6:]...)
 	}
 	return upFront(define(inboxName,
 		"Messages for you, oldest first. They stay until acknowledged or marked read.",
@@ -31,6 +33,7 @@ func inboxTool(readOnly bool) mcp.Tool {
 }
 
 type inboxParams struct {
+	WaitSeconds int    `json:"wait_seconds"`
 	Thread      string `json:"thread"`
 	From        string `json:"from"`
 	Tag         string `json:"tag"`
@@ -48,9 +51,15 @@ func (s *Server) inbox(ctx context.Context, p inboxParams) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	at := parsePlace(p.Cursor)
+	at, wait := parsePlace(p.Cursor), s.waitFor(p)
+	look := st.Inbox
+	if wait > 0 {
+		look = func(ctx context.Context, q gitstore.InboxQuery) (*gitstore.Inbox, error) {
+			return s.await(ctx, st, q, wait)
+		}
+	}
 	got, err := fitted(p.Limit, func(limit int) (part[*gitstore.Inbox], error) {
-		box, err := st.Inbox(ctx, gitstore.InboxQuery{
+		box, err := look(ctx, gitstore.InboxQuery{
 			Agent: me, Thread: p.Thread, From: p.From, Tag: p.Tag,
 			IncludeRead: p.IncludeRead, Limit: limit, Cursor: at.store,
 		})
@@ -70,7 +79,11 @@ func (s *Server) inbox(ctx context.Context, p inboxParams) (string, error) {
 	if p.Format == formatJSON {
 		return inboxJSON(st, me, at, got, note), nil
 	}
-	return inboxText(st, me, p, at, got) + note, nil
+	text := inboxText(st, me, p, at, got) + note
+	if got.page.Next == "" {
+		text += waited(wait, len(got.items), at.next(len(got.items), got.page.End))
+	}
+	return text, nil
 }
 
 func (s *Server) inboxItems(me string, ms []*gitstore.Message, format string) []string {
@@ -133,7 +146,7 @@ func inboxJSON(st *gitstore.Store, me string, at place, got part[*gitstore.Inbox
 	fmt.Fprintf(&b, `{"agent":%s,"store":%s,"total":%d,"note":%s,"messages":[`,
 		encode(me), encode(st.Dir()), got.page.Total, encode(strings.TrimSpace(jsonFraming+" "+unreadable(got.page.Skipped)+note)))
 	b.WriteString(strings.Join(got.items, ",\n"))
-	fmt.Fprintf(&b, `],"cursor":%s}`, encode(at.next(len(got.items), got.page.Next)))
+	fmt.Fprintf(&b, `],"cursor":%s}`, encode(at.next(len(got.items), cmp.Or(got.page.Next, got.page.End))))
 	return b.String()
 }
 

@@ -21,7 +21,7 @@ func instructions(me string, readOnly bool) string {
 	if readOnly {
 		b.WriteString(" This server is read-only: you can look, not write.")
 	}
-	b.WriteString("\n\n- check_inbox when you begin, when you finish a piece of work, and before you wait for anyone. It marks nothing as read.")
+	b.WriteString("\n\n- check_inbox when you begin, when you finish a piece of work, and before you wait for anyone; wait_seconds waits for mail. It marks nothing as read.")
 	if !readOnly {
 		b.WriteString("\n- post_message to ask, answer (reply_to) or hand over. Name agents in `to`, or a thread as project/thread; a new thread name opens it." +
 			"\n- ack_messages when you have dealt with a message: only then does it leave your inbox, and its sender can see it." +

@@ -59,6 +59,9 @@ type Server struct {
 	background sync.WaitGroup  // counts that came too late for their call
 	life       context.Context // theirs; ended by Close
 	end        context.CancelFunc
+
+	hungUp        context.Context // ended when the client will send nothing more
+	progressEvery time.Duration
 }
 
 // New makes a server over the store that open returns. open is called when the
@@ -80,9 +83,12 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 		grace: drainGrace,
 
 		countGrace: countGrace,
+
+		progressEvery: progressEvery,
 	}
 	s.idle = time.AfterFunc(restAfter, s.release)
 	s.life, s.end = context.WithCancel(context.Background())
+	s.hungUp = s.life
 	s.who.explicit, s.who.folder = o.Agent, o.Folder
 	name := "skein"
 	if o.Profile != nil {
@@ -110,6 +116,8 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	defer stop(nil)
 	w := &lineWriter{out: out, track: s.track, broken: stop}
 	r := newLineReader(ctx, in, w, s.opt.MaxLine, s.grace, s.log)
+	s.hungUp, r.hangUp = context.WithCancel(s.life)
+	defer r.hangUp()
 	stdio := server.NewStdioServer(s.mcp)
 	for _, set := range []server.StdioOption{
 		server.WithErrorLogger(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)),

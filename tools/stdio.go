@@ -26,12 +26,14 @@ type lineReader struct {
 	grace time.Duration
 	log   *slog.Logger
 
+	hangUp func() // called at the end of in
+
 	line  []byte // what of the current line has not been read yet
 	ended bool
 }
 
 func newLineReader(ctx context.Context, in io.Reader, out *lineWriter, limit int, grace time.Duration, log *slog.Logger) *lineReader {
-	return &lineReader{ctx: ctx, in: bufio.NewReaderSize(in, 64<<10), out: out, max: limit, grace: grace, log: log}
+	return &lineReader{ctx: ctx, in: bufio.NewReaderSize(in, 64<<10), out: out, max: limit, grace: grace, log: log, hangUp: func() {}}
 }
 
 // Read returns bytes of one line at most: the next line is not even looked at
@@ -61,6 +63,7 @@ func (r *lineReader) next() error {
 	switch {
 	case errors.Is(err, io.EOF):
 		r.ended = true
+		r.hangUp()
 	case err != nil:
 		return err
 	}
