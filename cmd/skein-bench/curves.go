@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path"
 	"strings"
 )
 
@@ -19,16 +21,18 @@ func curves(ctx context.Context, b *bench) ([]row, error) {
 	}
 	b.report.sizes = sizesTable(scales)
 	b.report.pictures = map[string]string{}
-	for name, p := range drawings {
-		b.report.pictures[name] = plot(p.title, p.curves(scales))
+	for _, d := range drawings {
+		b.report.pictures[d.file] = plot(d.title, d.curves(scales))
+		b.report.sizes += fmt.Sprintf("\n![%s](%s/%s)\n", d.title, path.Base(pictures), d.file)
 	}
+	fmt.Fprintln(os.Stdout, "\n"+b.report.sizes)
 	return nil, nil
 }
 
 // A drawing is a picture: which curves it has.
 type drawing struct {
-	title  string
-	series []series
+	file, title string
+	series      []series
 }
 
 type series struct {
@@ -36,23 +40,23 @@ type series struct {
 	of   func(*scale) sample
 }
 
-var drawings = map[string]drawing{
-	"post.svg": {"A durable post", []series{
+var drawings = []drawing{
+	{"post.svg", "A durable post", []series{
 		{"skein", func(s *scale) sample { return s.post }},
 		{"SQLite with FTS5", func(s *scale) sample { return s.dbPost }},
 		{"git add && commit", func(s *scale) sample { return s.gitCommit }},
 	}},
-	"inbox.svg": {"check_inbox with 3 new messages", []series{
+	{"inbox.svg", "check_inbox with 3 new messages", []series{
 		{"skein, over MCP", func(s *scale) sample { return s.inbox }},
 		{"SQLite, in process", func(s *scale) sample { return s.dbInbox }},
 	}},
-	"search.svg": {"Search for a word in every second message, top 20", []series{
+	{"search.svg", "Search for a word in every second message, top 20", []series{
 		{"skein, over MCP", func(s *scale) sample { return s.common }},
 		{"skein search, cold", func(s *scale) sample { return s.coldCommon }},
 		{"SQLite FTS5", func(s *scale) sample { return s.dbCommon }},
 		{"git grep", func(s *scale) sample { return s.gitGrep }},
 	}},
-	"rare.svg": {"Search for a rare word, top 20", []series{
+	{"rare.svg", "Search for a rare word, top 20", []series{
 		{"skein, over MCP", func(s *scale) sample { return s.rare }},
 		{"skein search, cold", func(s *scale) sample { return s.cold }},
 		{"SQLite FTS5", func(s *scale) sample { return s.dbRare }},
@@ -81,9 +85,9 @@ func sizesTable(scales []*scale) string {
 	}
 	t.line(header...)
 	t.line(rule...)
-	for _, name := range []string{"post.svg", "inbox.svg", "rare.svg", "search.svg"} {
-		for _, one := range drawings[name].series {
-			cells := []string{fmt.Sprintf("%s: %s", drawings[name].title, one.name)}
+	for _, d := range drawings {
+		for _, one := range d.series {
+			cells := []string{fmt.Sprintf("%s: %s", d.title, one.name)}
 			for _, s := range scales {
 				cells = append(cells, orDash(one.of(s)))
 			}

@@ -36,10 +36,10 @@ var groups = []group{
 	{"index", catchUps, true},
 	{"first", firstInbox, true},
 	{"session", longMemory, true},
-	{"curves", curves, false},
 	{"load", load, true},
 	{"gc", compaction, true},
 	{"upkeep", upkeep, true},
+	{"curves", curves, false},
 }
 
 func main() {

@@ -61,6 +61,21 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestSizesTable: a line for each curve, a dash for what was not measured.
+func TestSizesTable(t *testing.T) {
+	got := sizesTable([]*scale{
+		{n: 1000, post: sample{time.Millisecond}, gitCommit: sample{8 * time.Millisecond}},
+		{n: 1_000_000, post: sample{2 * time.Millisecond}},
+	})
+	for _, want := range []string{
+		"| median | 1,000 | 1,000,000 |\n", "| A durable post: skein | 1 ms | 2 ms |\n", "| A durable post: git add && commit | 8 ms | — |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+}
+
 // TestPackSize: what was replaced is counted apart, and can be dropped.
 func TestPackSize(t *testing.T) {
 	dir := t.TempDir()
