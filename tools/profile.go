@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -101,6 +102,27 @@ func (s *Server) Agent(ctx context.Context) (string, error) { return s.me(ctx) }
 // Joined is the store and the agent this call acts for, who has joined it.
 func (s *Server) Joined(ctx context.Context) (*gitstore.Store, string, error) { return s.joined(ctx) }
 
+// LongestWait is how long a call may wait before its client gives up on it.
+func (s *Server) LongestWait() time.Duration { return longestWait(s.who.clientName()) }
+
+// Await is the inbox as soon as there is a message in it, or when the time is
+// up; the client is told meanwhile that the call still waits.
+func (s *Server) Await(ctx context.Context, st *gitstore.Store, q gitstore.InboxQuery, wait time.Duration) (*gitstore.Inbox, error) {
+	return s.await(ctx, st, q, wait)
+}
+
+// Rename takes another name for the rest of this server's life.
+func (s *Server) Rename(ctx context.Context, name string) error {
+	st, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.rename(ctx, st, name); err != nil {
+		return err
+	}
+	return st.Join(ctx, name)
+}
+
 // SessionID tells the clients of one server apart.
 func SessionID(ctx context.Context) string {
 	if session := server.ClientSessionFromContext(ctx); session != nil {
@@ -140,9 +162,17 @@ func Object(name string, o ...mcp.PropertyOption) Param {
 	return param{name, mcp.WithObject(name, append(o, mcp.AdditionalProperties(true))...)}
 }
 
-// Any is a parameter that is any JSON value, null included.
+// Any is a parameter that is any JSON value, null included. The kinds are
+// listed because some clients refuse a schema that says nothing.
 func Any(name string, o ...mcp.PropertyOption) Param {
-	return param{name, mcp.WithAny(name, o...)}
+	var kinds []any
+	for _, kind := range []string{"string", "number", "boolean", "null"} {
+		kinds = append(kinds, map[string]any{"type": kind})
+	}
+	object := map[string]any{"type": "object", "additionalProperties": true}
+	list := map[string]any{"type": "array", "items": map[string]any{"anyOf": append(kinds[:4:4], object)}}
+	kinds = append(kinds, object, list)
+	return param{name, mcp.WithAny(name, append(o, func(schema map[string]any) { schema["anyOf"] = kinds })...)}
 }
 
 // Line is a peer's text in one line that cannot steer a terminal, at most

@@ -22,6 +22,8 @@ import (
 // the variable that named its database, and the one that named the agent.
 var profileEnv = map[string]struct{ store, agent string }{
 	"dialogue": {store: "DIALOGUE_STORAGE_PATH"},
+	"duo":      {agent: "PARTNER_NAME"},
+	"c2c":      {store: "CLAUDE_C2C_DB"},
 	"dispatch": {store: "MCP_DISPATCH_DIR", agent: "MCP_DISPATCH_AGENT_ID"},
 	"relay":    {},
 }
@@ -56,6 +58,9 @@ func (a *app) profile(o *serveOptions) (*tools.Profile, error) {
 	}
 	if err := a.inheritAgent(env.agent, os.Getenv(env.agent), o.client); err != nil {
 		return nil, err
+	}
+	if o.profile == "duo" && a.servedAgent() == "" {
+		a.inherited, _ = profiles.AgentID(folder()) // a folder without a name leaves it to the client's
 	}
 	if o.profile == "dispatch" {
 		if err := a.onRoster(settings.Dispatch); err != nil {

@@ -31,7 +31,7 @@ claude-code@axon; the agent of config.toml is the person, and not used here.
 The log goes to standard error or the log file.
 
 With --profile the tools are those of another message system, for its users:
-dialogue, dispatch or relay. What they have set in that system's
+dialogue, duo, c2c, dispatch or relay. What they have set in that system's
 environment holds here too: a path that named its database names the store, or
 a directory beside it where something else lies there.`,
 		Example: `  claude mcp add -s user skein -- skein serve

@@ -3,7 +3,6 @@ package profiles
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -132,7 +131,7 @@ func (d *dispatch) send(ctx context.Context, s *tools.Server, p dispatchParams) 
 	if err != nil {
 		return nil, err
 	}
-	return sentView{true, dispatchID(m.ID), me, dispatchTo(m.To), p.Priority, threadID(m.Thread), d.pending(ctx, s, st, me)}, nil
+	return sentView{true, dispatchID(m.ID), me, dispatchTo(m.To), p.Priority, threadID(m.Thread), d.pending(ctx, st, me)}, nil
 }
 
 // recipient is whom a target means; with a roster, it must be on it.
@@ -166,32 +165,23 @@ type ackView struct {
 	pending
 }
 
-// ack acknowledges what it finds; Acknowledge alone would record nothing if one
-// is missing.
 func (d *dispatch) ack(ctx context.Context, s *tools.Server, p dispatchParams) (any, error) {
 	st, me, err := s.Joined(ctx)
 	if err != nil {
 		return nil, err
 	}
-	view := ackView{Agent: me}
 	ids := make([]string, len(p.IDs))
 	for i, id := range p.IDs {
 		ids[i] = dispatchShort(id)
 	}
-	for len(ids) > 0 {
-		done, err := st.Acknowledge(ctx, me, ids, event.StateAcknowledged)
-		if err == nil {
-			view.Acked = len(done)
-			break
-		}
-		unknown := (*gitstore.UnknownError)(nil)
-		if !errors.As(err, &unknown) || !slices.Contains(ids, unknown.Name) {
-			return nil, err
-		}
-		ids = slices.DeleteFunc(ids, func(id string) bool { return id == unknown.Name })
-		view.NotFound = append(view.NotFound, "msg-"+unknown.Name)
+	acked, missing, err := acknowledgeFound(ctx, st, me, ids, event.StateAcknowledged)
+	if err != nil {
+		return nil, err
 	}
-	view.pending = d.pending(ctx, s, st, me)
+	view := ackView{Agent: me, Acked: acked, pending: d.pending(ctx, st, me)}
+	for _, id := range missing {
+		view.NotFound = append(view.NotFound, "msg-"+id)
+	}
 	return view, nil
 }
 

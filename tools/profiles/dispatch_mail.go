@@ -215,7 +215,7 @@ type pending struct {
 
 // pending returns what waits and has not ridden on a result to this client
 // before. It marks nothing as read: peek still shows it.
-func (d *dispatch) pending(ctx context.Context, s *tools.Server, st *gitstore.Store, me string) pending {
+func (d *dispatch) pending(ctx context.Context, st *gitstore.Store, me string) pending {
 	waiting, err := allUnread(ctx, st, me)
 	if err != nil {
 		return pending{} // the call itself went well

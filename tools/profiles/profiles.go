@@ -15,7 +15,7 @@ import (
 )
 
 // Names are the profiles there are.
-var Names = []string{"dialogue", "dispatch", "relay"}
+var Names = []string{"dialogue", "duo", "c2c", "dispatch", "relay"}
 
 // Settings are what the systems read from their environment and files.
 type Settings struct {
@@ -28,6 +28,10 @@ func New(name string, s Settings) (*tools.Profile, error) {
 	switch name {
 	case "dialogue":
 		return dialogue(), nil
+	case "duo":
+		return newDuo().profile(), nil
+	case "c2c":
+		return newC2C().profile(), nil
 	case "dispatch":
 		return newDispatch(s.Dispatch, s.Alerts).profile(), nil
 	case "relay":
@@ -87,6 +91,25 @@ func markRead(ctx context.Context, st *gitstore.Store, agent string, shown []*gi
 	}
 	_, err := st.Acknowledge(ctx, agent, ids, event.StateRead)
 	return err
+}
+
+// acknowledgeFound records a receipt for those messages that are there;
+// Acknowledge alone would record nothing if one is missing.
+func acknowledgeFound(ctx context.Context, st *gitstore.Store, agent string, ids []string, state string) (found int, missing []string, err error) {
+	ids = slices.Clone(ids)
+	for len(ids) > 0 {
+		done, err := st.Acknowledge(ctx, agent, ids, state)
+		if err == nil {
+			return len(done), missing, nil
+		}
+		unknown := (*gitstore.UnknownError)(nil)
+		if !errors.As(err, &unknown) || !slices.Contains(ids, unknown.Name) {
+			return 0, nil, err
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id == unknown.Name })
+		missing = append(missing, unknown.Name)
+	}
+	return 0, missing, nil
 }
 
 // byID orders messages, and drops those that are there twice.
