@@ -45,7 +45,8 @@ func (a *app) exit(ctx context.Context, err error) int {
 		return 0
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
+		_, advice := describe(err)
+		err = hint(errors.New("interrupted"), "%s", advice)
 	}
 	text, advice := describe(err)
 	fmt.Fprintln(a.err, "skein: "+text)

@@ -19,7 +19,8 @@ import (
 // json`. The JSON is an interface: keys may be added, none is renamed or
 // removed; the scripts in testdata hold it.
 const jsonHelp = `With --json a command prints one object on one line on standard output. If it
-fails it prints none, but for verify, whose report says what is wrong. A command
+fails it prints none, but for verify and import, whose reports say what is
+wrong. A command
 about one thing prints the thing; a command about many prints an object that
 holds the list under a plural key, beside what belongs to the page:
 
@@ -39,6 +40,9 @@ holds the list under a plural key, beside what belongs to the page:
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}
   export                    {store, files}
+  import                    {store, system, path, dry_run, agents, projects,
+                             threads, messages, states, added,
+                             problems: [{place, reason}], notes}
   config                    {file, settings: [{key, value, source}]}
   version                   {version, go, platform, revision}
 

@@ -33,7 +33,7 @@ func isNamed(t reflect.Type) bool {
 func TestJSONIsDocumented(t *testing.T) {
 	help := strings.Join(strings.Fields(jsonHelp), " ")
 	shapes := append(slices.Clone(named), jsonCommit{}, jsonPage{}, jsonInbox{}, jsonAck{}, jsonSearch{},
-		jsonInit{}, jsonReport{}, jsonExport{}, jsonConfig{}, jsonVersion{})
+		jsonInit{}, jsonReport{}, jsonExport{}, jsonImport{}, jsonConfig{}, jsonVersion{})
 	for _, v := range shapes {
 		if s := shape(reflect.TypeOf(v)); !strings.Contains(help, s) {
 			t.Errorf("skein help json does not have %T as %s", v, s)

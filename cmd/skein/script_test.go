@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
 
 	"skein/gitstore"
 )
@@ -26,6 +28,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"fill":    cmdFill,
 	"body":    cmdBody,
 	"clean":   cmdClean,
+	"sqlite":  cmdSQLite,
 }
 
 // status CODE PROGRAM ARGS... runs a program that must exit with the code.
@@ -125,6 +128,14 @@ func cmdFill(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	text := strings.Repeat(args[2], size/len(args[2])+1)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text[:size]), 0o600))
+}
+
+// sqlite FILE SQL runs the statements in a file on a database.
+func cmdSQLite(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(ts.ReadFile(args[1]))
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // body FILE checks that the body of the newest message is FILE, byte for byte.
