@@ -3,6 +3,7 @@ package gitstore
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -22,6 +23,19 @@ type Message struct {
 	// Receipts say who has seen the message, oldest first, the latest state of
 	// each agent once. Only Read, MessageByID and Show fill them.
 	Receipts []Receipt
+}
+
+// Pending names the recipients that the message names and that have no receipt
+// for it. Receipts must be filled.
+func (m *Message) Pending() []string {
+	var pending []string
+	for _, name := range m.To {
+		seen := slices.ContainsFunc(m.Receipts, func(r Receipt) bool { return r.Agent == name })
+		if name != event.Everyone && name != m.From && !seen {
+			pending = append(pending, name)
+		}
+	}
+	return pending
 }
 
 // Receipt says that an agent has read or acknowledged a message.

@@ -40,7 +40,9 @@ type Post struct {
 // Post commits a message and returns it when it is durable. Everything is
 // checked before anything is written: a recipient that nobody knows is an
 // *UnknownError with the nearest names, unless p.Queue; so is a message to
-// reply to that is not there.
+// reply to that is not there. With Options.Duplicates a message that was just
+// posted is not posted again but returned, and with Options.PairLimit one too
+// many between two agents is a *PairLimitError.
 func (s *Store) Post(ctx context.Context, p Post) (*Message, error) {
 	r, err := s.compose(ctx, p)
 	if err != nil {
@@ -49,13 +51,18 @@ func (s *Store) Post(ctx context.Context, p Post) (*Message, error) {
 	if err := s.stamp(r); err != nil {
 		return nil, err
 	}
+	return s.guarded(ctx, r, func() (*Message, error) { return s.post(ctx, r) })
+}
+
+// post commits a message that has been checked.
+func (s *Store) post(ctx context.Context, r *request) (m *Message, err error) {
 	if err := s.Join(ctx, r.event.From); err != nil {
 		return nil, err
 	}
 	if err := s.append(ctx, r); err != nil {
 		return nil, err
 	}
-	m := &Message{Event: *r.event, Thread: r.home.threadRef(), Path: r.path, Commit: r.commit}
+	m = &Message{Event: *r.event, Thread: r.home.threadRef(), Path: r.path, Commit: r.commit}
 	if m.Commit.IsZero() { // another process committed it, just now
 		if m.Commit, err = s.commitOf(context.WithoutCancel(ctx), m.ID); err != nil {
 			s.log.Warn("the commit of a message just posted cannot be read", "id", m.ID, "err", err)
@@ -115,7 +122,7 @@ func (s *Store) recipients(from string, to []string, queue bool) ([]string, erro
 	if len(names) == 1 && names[0] == from {
 		return nil, fmt.Errorf("to: %q is you, and nobody receives their own messages; name somebody else", from)
 	}
-	if queue {
+	if queue && len(s.opts.Roster) == 0 {
 		return names, nil
 	}
 	return names, s.checkKnown(from, names, "pass queue=true to leave it for when it joins")
@@ -138,6 +145,9 @@ func agentNames(given []string) ([]string, error) {
 // checkKnown refuses the first name that no agent holds; whoever writes needs
 // not be there yet.
 func (s *Store) checkKnown(from string, names []string, hint string) error {
+	if len(s.opts.Roster) > 0 {
+		return s.inRoster(from, names)
+	}
 	for _, name := range names {
 		if name == from {
 			continue

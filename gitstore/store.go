@@ -16,15 +16,23 @@ import (
 
 // Options says which store to open, and how.
 type Options struct {
-	Dir      string           // the store's directory; made on first use, mode 0700
-	NoSync   bool             // leave flushing to the operating system: a power cut may lose what was acknowledged
-	NoMirror bool             // do not keep Markdown files beside .git
-	NoIndex  bool             // answer from the tree alone, and leave the index as it is
-	Resident bool             // the process stays: a large catch-up of the index runs in the background
-	Person   bool             // whoever writes through this Store is a person, and their profile says so
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: discards
-	FS       odb.FS           // nil: the operating system
+	Dir      string   // the store's directory; made on first use, mode 0700
+	NoSync   bool     // leave flushing to the operating system: a power cut may lose what was acknowledged
+	NoMirror bool     // do not keep Markdown files beside .git
+	NoIndex  bool     // answer from the tree alone, and leave the index as it is
+	Resident bool     // the process stays: a large catch-up of the index runs in the background
+	Roster   []string // the only names to which messages may go; nil: those of all who have joined
+	// PairLimit is how many messages two agents may exchange in one thread in
+	// ten minutes while nobody else writes there; 0: as many as they like.
+	// People are not limited.
+	PairLimit int
+	// Duplicates is the time in which a message that says exactly what its
+	// sender has just said is taken for the same one; 0: none is.
+	Duplicates time.Duration
+	Person     bool             // whoever writes through this Store is a person, and their profile says so
+	Now        func() time.Time // nil: time.Now
+	Logger     *slog.Logger     // nil: discards
+	FS         odb.FS           // nil: the operating system
 }
 
 func (o Options) withDefaults() Options {
@@ -58,6 +66,7 @@ type Store struct {
 	tips   tipCache
 	queue  queue
 	waits  waits
+	guard  guard
 	joins  joins
 	mirror *mirror // nil: no files are kept beside .git
 	read   reader

@@ -121,6 +121,10 @@ func (t Terminal) notes(m Message) []string {
 	add("path", m.Path)
 	add("commit", m.Commit)
 	for _, r := range m.Receipts {
+		if r.At.IsZero() { // of a recipient who has none yet
+			add(r.State, r.Agent)
+			continue
+		}
 		add(r.State+" by", r.Agent+" "+t.When(r.At))
 	}
 	return lines

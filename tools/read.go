@@ -95,7 +95,7 @@ func readItems(me string, page *gitstore.Page, format string) []string {
 		}
 		var before string
 		before, events = changes(events, m.ID, i == 0 && page.Older != "")
-		items[i] = before + message(me, stamp(m.At), m, false) + seen(m.Receipts)
+		items[i] = before + message(me, stamp(m.At), m, false) + seen(me, m)
 	}
 	return items
 }
@@ -134,14 +134,18 @@ func change(e *event.Event) string {
 	return fmt.Sprintf("* %s, %s: %s\n", e.From, stamp(e.At), strings.Join(parts, ", "))
 }
 
-// seen is a line about who has read or acknowledged a message.
-func seen(receipts []gitstore.Receipt) string {
-	if len(receipts) == 0 {
-		return ""
+// seen is a line about who has read or acknowledged a message, and for its
+// sender who has not.
+func seen(me string, m *gitstore.Message) string {
+	var parts []string
+	for _, r := range m.Receipts {
+		parts = append(parts, r.State+" by "+r.Agent)
 	}
-	parts := make([]string, len(receipts))
-	for i, r := range receipts {
-		parts[i] = r.State + " by " + r.Agent
+	if pending := m.Pending(); m.From == me && len(pending) > 0 {
+		parts = append(parts, "pending: "+strings.Join(pending, " "))
+	}
+	if len(parts) == 0 {
+		return ""
 	}
 	return "[" + strings.Join(parts, ", ") + "]\n"
 }

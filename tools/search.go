@@ -135,7 +135,7 @@ func (s *Server) whole(ctx context.Context, st *gitstore.Store, id, cursor strin
 	me, _ := s.me(ctx)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nid %s, commit %s. %s\n", header(me, stamp(m.At), m, true), m.ID, m.Commit, framing)
-	b.WriteString(seen(m.Receipts) + "\n")
+	b.WriteString(seen(me, m) + "\n")
 	body, taken := quote(text[from:], maxPage)
 	b.WriteString(body)
 	if left := len(text) - from - taken; left > 0 {

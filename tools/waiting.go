@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -25,7 +26,9 @@ func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) str
 		defer s.logPanic("counting waiting mail")
 		box, err := st.Inbox(s.life, gitstore.InboxQuery{Agent: me, Limit: 1})
 		if err != nil {
-			s.log.Warn("waiting mail could not be counted", "err", err)
+			if !errors.Is(err, context.Canceled) { // at the end of the server
+				s.log.Warn("waiting mail could not be counted", "err", err)
+			}
 			return
 		}
 		counted <- box.Total

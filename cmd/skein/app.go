@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -58,6 +59,10 @@ func (a *app) writing(ctx context.Context, f func(*gitstore.Store) error) error 
 	return a.with(ctx, a.cfg.Mirror, f)
 }
 
+// duplicates is the time in which a message said twice is one: a client that has
+// lost an answer, or a person who has pressed the key again, takes no longer.
+const duplicates = 30 * time.Second
+
 func (a *app) mustExist() error {
 	if gitstore.Exists(a.cfg.Store) {
 		return nil
@@ -71,7 +76,10 @@ func (a *app) with(ctx context.Context, mirror bool, f func(*gitstore.Store) err
 		return err
 	}
 	defer done()
-	s, err := gitstore.Open(ctx, gitstore.Options{Dir: a.cfg.Store, NoMirror: !mirror, NoIndex: a.cfg.NoIndex, Logger: logger, Person: a.isPerson()})
+	s, err := gitstore.Open(ctx, gitstore.Options{
+		Dir: a.cfg.Store, NoMirror: !mirror, NoIndex: a.cfg.NoIndex, Logger: logger, Person: a.isPerson(),
+		Roster: a.cfg.Agents, PairLimit: a.cfg.PairLimit, Duplicates: duplicates,
+	})
 	if err != nil {
 		return err
 	}

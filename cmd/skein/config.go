@@ -21,14 +21,16 @@ import (
 // Config holds the settings, checked. It is all that the commands see of
 // flags, environment and file.
 type Config struct {
-	Store    string // absolute path
-	Agent    string // a valid name; "": the person's user name
-	Project  string // a slug; "": a thread named without project is looked for in all
-	Mirror   bool   // keep Markdown files beside the repository
-	NoIndex  bool   // answer from the tree alone
-	LogFile  string // absolute path; "": standard error
-	LogLevel slog.Level
-	Color    string // colorAuto, colorAlways or colorNever
+	Store     string   // absolute path
+	Agents    []string // the only names to which messages may go; nil: any who have joined
+	PairLimit int      // messages that two agents may exchange in ten minutes with nobody in between; 0: any
+	Agent     string   // a valid name; "": the person's user name
+	Project   string   // a slug; "": a thread named without project is looked for in all
+	Mirror    bool     // keep Markdown files beside the repository
+	NoIndex   bool     // answer from the tree alone
+	LogFile   string   // absolute path; "": standard error
+	LogLevel  slog.Level
+	Color     string // colorAuto, colorAlways or colorNever
 }
 
 // The values of the setting color.
@@ -73,6 +75,23 @@ var settings = []setting{
 			v.Text = c.Project
 		}
 		return err
+	}},
+	{"agents", "messages may go to these `names` only, divided by commas", none, func(c *Config, v *value) error {
+		for name := range strings.FieldsFuncSeq(v.Text, func(r rune) bool { return r == ',' || r == ' ' }) {
+			name, err := event.AgentName(name)
+			if err != nil {
+				return err
+			}
+			c.Agents = append(c.Agents, name)
+		}
+		v.Text = strings.Join(c.Agents, ",")
+		return nil
+	}},
+	{"pair_limit", "stop two agents after this `number` of messages in ten minutes; 0: never", func() string { return "30" }, func(c *Config, v *value) (err error) {
+		if c.PairLimit, err = strconv.Atoi(v.Text); err != nil || c.PairLimit < 0 {
+			return fmt.Errorf("must be a number of messages, or 0 for no limit, not %q", v.Text)
+		}
+		return nil
 	}},
 	{"mirror", "keep Markdown files beside the repository", yes, func(c *Config, v *value) (err error) {
 		c.Mirror, err = v.boolean()
@@ -239,15 +258,37 @@ func (s setting) lookup(v *viper.Viper, flags *pflag.FlagSet, file string) (valu
 	if err := errors.Join(v.BindEnv(s.key, s.env()), bindChanged(v, s, flags)); err != nil {
 		return found, err
 	}
-	switch raw := v.Get(s.key).(type) {
+	var err error
+	found.Text, err = s.text(v.Get(s.key))
+	return found, err
+}
+
+// text is a value as TOML has it; a number or a list only where that is meant.
+func (s setting) text(raw any) (string, error) {
+	switch raw := raw.(type) {
 	case string:
-		found.Text = raw
+		return raw, nil
 	case bool:
-		found.Text = strconv.FormatBool(raw)
-	default:
-		return found, fmt.Errorf("must be a text, not %v", raw)
+		return strconv.FormatBool(raw), nil
+	case int64:
+		if s.key == "pair_limit" {
+			return strconv.FormatInt(raw, 10), nil
+		}
+	case []any:
+		if s.key == "agents" {
+			return joined(raw), nil
+		}
 	}
-	return found, nil
+	return "", fmt.Errorf("must be a text, not %v", raw)
+}
+
+// joined is a list of names as one text.
+func joined(list []any) string {
+	names := make([]string, len(list))
+	for i, name := range list {
+		names[i] = fmt.Sprint(name)
+	}
+	return strings.Join(names, ",")
 }
 
 // bindChanged binds the flag only if it was given, so that its own default

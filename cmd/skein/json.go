@@ -48,7 +48,7 @@ holds the list under a plural key, beside what belongs to the page:
 
   message  {id, short, thread, from, to, at, title, body, reply_to, tags,
             priority, expires, require_ack, payload, path, commit,
-            receipts: [{agent, state, at}]}
+            receipts: [{agent, state, at}], pending}
   thread   {thread, project, title, description, status, members, messages,
             first, last, last_from, opened_by}
   change   {id, thread, project, from, at, title, description, status, add,
@@ -88,6 +88,7 @@ type jsonMessage struct {
 	Path       string          `json:"path,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
 	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read and show
+	Pending    []string        `json:"pending,omitempty"`  // show: named recipients without a receipt
 }
 
 type jsonReceipt struct {

@@ -118,7 +118,7 @@ func (o postOptions) post(cmd *cobra.Command, a *app) (gitstore.Post, error) {
 // explain adds to the store's errors what this command can do about them.
 func (o postOptions) explain(err error) error {
 	unknown := (*gitstore.UnknownError)(nil)
-	if errors.As(err, &unknown) && unknown.What == "agent" {
+	if errors.As(err, &unknown) && unknown.What == "agent" && !o.queue {
 		return hint(err, "--queue leaves the message for when %q joins", unknown.Name)
 	}
 	return err

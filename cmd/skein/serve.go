@@ -64,9 +64,14 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	if isTerminal(a.in) {
 		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
 	}
+	twice := duplicates
+	if profile != nil { // the systems whose tools these are know nothing of it
+		twice = 0
+	}
 	open := func() (*gitstore.Store, error) {
 		return gitstore.Open(ctx, gitstore.Options{
 			Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, NoIndex: a.cfg.NoIndex, Resident: true, Logger: logger,
+			Roster: a.cfg.Agents, PairLimit: a.cfg.PairLimit, Duplicates: twice,
 		})
 	}
 	srv := tools.New(open, tools.Options{

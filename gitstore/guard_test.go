@@ -1,0 +1,178 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// guardedTest opens a store with a clock of its own.
+func guardedTest(t *testing.T, o Options) (s *Store, pass func(time.Duration)) {
+	now := testDay
+	var mu sync.Mutex
+	o.NoSync, o.NoMirror = true, true
+	o.Now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Millisecond)
+		return now
+	}
+	return openTest(t, o), func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(d)
+	}
+}
+
+// TestDuplicates: what is said again within a moment is the same message,
+// whoever asks; what differs in anything, or comes later, is not.
+func TestDuplicates(t *testing.T) {
+	s, pass := guardedTest(t, Options{Duplicates: 30 * time.Second})
+	p := Post{From: "ann", Thread: "axon/x", Body: "hello", Tags: []string{"a"}, ExpiresIn: time.Hour, Payload: []byte(`{"a": 1}`)}
+	first := mustPost(t, s, p)
+	if again := mustPost(t, s, p); again.ID != first.ID || again.Commit != first.Commit {
+		t.Errorf("posted again as %s, %s", again.ID, again.Commit)
+	}
+	other := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, Now: s.now, Duplicates: 30 * time.Second})
+	if again := mustPost(t, other, p); again.ID != first.ID {
+		t.Error("another process posted it again")
+	}
+	for name, change := range map[string]func(*Post){
+		"sender": func(p *Post) { p.From = "bob" },
+		"body":   func(p *Post) { p.Body = "hello " },
+		"title":  func(p *Post) { p.Title = "T" },
+		"thread": func(p *Post) { p.Thread = "axon/y" },
+		"to":     func(p *Post) { p.To = []string{"*"} },
+		"tags":   func(p *Post) { p.Tags = nil },
+		"expiry": func(p *Post) { p.ExpiresIn = 0 },
+		"answer": func(p *Post) { p.ReplyTo = first.ID.String() },
+	} {
+		q := p
+		change(&q)
+		if m := mustPost(t, s, q); m.ID == first.ID {
+			t.Errorf("a message with another %s is taken for the first", name)
+		}
+	}
+	pass(time.Minute)
+	if later := mustPost(t, s, p); later.ID == first.ID {
+		t.Error("a minute later it is still the first")
+	}
+}
+
+func TestDuplicatesAtOnce(t *testing.T) {
+	s, _ := guardedTest(t, Options{Duplicates: 30 * time.Second})
+	var group sync.WaitGroup
+	ids := make([]string, 20)
+	for i := range ids {
+		group.Go(func() {
+			m, err := s.Post(context.Background(), Post{From: "ann", Thread: "axon/x", Body: fmt.Sprint("message ", i%2)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i] = m.ID.String()
+		})
+	}
+	group.Wait()
+	for i := range ids {
+		if ids[i] != ids[i%2] {
+			t.Errorf("message %d was posted more than once", i%2)
+		}
+	}
+	if len(s.guard.busy) != 0 {
+		t.Errorf("%d are still at it", len(s.guard.busy))
+	}
+}
+
+// TestPairLimit stops two agents who write to each other too fast, tells
+// people once, and lets them go on when somebody else writes or time passes.
+func TestPairLimit(t *testing.T) {
+	s, pass := guardedTest(t, Options{PairLimit: 6})
+	person := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, Now: s.now, PairLimit: 6, Person: true})
+	mustJoin(t, person, "mary")
+	talk := func(n int) (err error) {
+		for i := range n {
+			p := Post{From: "ann", Thread: "axon/x", Body: fmt.Sprint("thank you ", i)}
+			if i%2 == 1 {
+				p.From, p.To = "bob", []string{"ann"}
+			}
+			if _, err = s.Post(t.Context(), p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := talk(6); err != nil {
+		t.Fatal(err)
+	}
+	before := git(t, s.Dir(), "rev-parse", "main")
+	err := talk(1)
+	var limit *PairLimitError
+	if !errors.As(err, &limit) || limit.Other != "bob" || limit.Messages != 6 || !strings.Contains(err.Error(), "6 messages in axon/x within 10 minutes") {
+		t.Fatalf("message 7: %v", err)
+	}
+	if after := git(t, s.Dir(), "rev-parse", "main~1"); after != before {
+		t.Error("more than a notice was written")
+	}
+	if err := talk(1); !errors.As(err, &limit) {
+		t.Errorf("message 8: %v", err)
+	}
+	in, err := s.Inbox(t.Context(), InboxQuery{Agent: "mary", Tag: "pair-limit"})
+	if err != nil || in.Total != 1 || !strings.Contains(string(in.Messages[0].Body), "ann and bob have exchanged 6 messages in axon/x") {
+		t.Errorf("people were told %d times: %v", in.Total, err)
+	}
+	mustPost(t, s, Post{From: "ann", Thread: "axon/x", To: []string{"carol"}, Queue: true, Body: "to somebody else"})
+	if err := talk(1); err == nil {
+		t.Error("a message to somebody else made room")
+	}
+	mustPost(t, person, Post{From: "mary", Thread: "axon/x", Body: "go on"})
+	if err := talk(6); err != nil {
+		t.Errorf("after somebody else has written: %v", err)
+	}
+	if err := talk(1); err == nil {
+		t.Error("there is no limit any more")
+	}
+	pass(pairWindow + time.Second)
+	if err := talk(6); err != nil {
+		t.Errorf("ten minutes later: %v", err)
+	}
+}
+
+// TestPairLimitIsForAgents: a person may write as fast as they like, and so may
+// whoever answers one, and who writes alone.
+func TestPairLimitIsForAgents(t *testing.T) {
+	s, _ := guardedTest(t, Options{PairLimit: 3})
+	person := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, Now: s.now, PairLimit: 3, Person: true})
+	for i := range 10 {
+		mustPost(t, person, Post{From: "mary", Thread: "axon/x", Body: fmt.Sprint(i)})
+		mustPost(t, s, Post{From: "ann", Thread: "axon/x", Body: fmt.Sprint(i)})
+		mustPost(t, s, Post{From: "bob", Thread: "axon/log", Body: fmt.Sprint(i)})
+	}
+}
+
+func TestRoster(t *testing.T) {
+	s := openTest(t, Options{NoSync: true, NoMirror: true, Roster: []string{"desktop", "codex"}})
+	mustJoin(t, s, "stranger")
+	mustPost(t, s, Post{From: "ann", To: []string{"desktop"}, Body: "not joined, but listed"})
+	for name, queue := range map[string]bool{"stranger": false, "dekstop": true} {
+		_, err := s.Post(t.Context(), Post{From: "ann", To: []string{name}, Queue: queue, Body: "x"})
+		if err == nil || !strings.Contains(err.Error(), `no agent named "`+name+`"`) || !strings.Contains(err.Error(), "desktop, codex") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.UpdateThread(t.Context(), ThreadUpdate{From: "ann", Thread: "p/t", Add: []string{"stranger"}}); err == nil {
+		t.Error("a name that is not listed was made a member")
+	}
+}
+
+func TestPending(t *testing.T) {
+	m := &Message{Receipts: []Receipt{{Agent: "bob", State: "read"}}}
+	m.From, m.To = "ann", []string{"bob", "carol", "ann", "*"}
+	if got := m.Pending(); len(got) != 1 || got[0] != "carol" {
+		t.Errorf("pending %q", got)
+	}
+}
