@@ -65,6 +65,13 @@
 // to page shows each message once. [Store.Watch] tells when there is something
 // new, whoever wrote it.
 //
+// # Many machines
+//
+// [Store.Sync] makes a store and its remote hold the same events in one linear
+// history. What comes is fetched into a quarantine and checked (quarantine.go);
+// what only this store has is committed again on top of it (replay.go); then it
+// is pushed. A post never waits for any of that but for a batch at a time.
+//
 // # Names and ids
 //
 // Wherever a thread is named, "project/thread" and a bare "thread" will do, and

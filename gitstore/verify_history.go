@@ -220,36 +220,7 @@ func (w *historian) event(f leaf) (*event.Event, error) {
 // properPath returns where an event that lies at path may lie: the names of
 // project, thread or agent, and how deep it lies, are taken from path.
 func properPath(ref plumbing.ReferenceName, path string, e *event.Event) (string, error) {
-	parts := strings.Split(path, "/")
-	h := home{}
-	proper := []string{projectsDir}
-	if other := parts[0]; ref == agentsRef {
-		proper[0] = agentsDir
-	} else if other == event.StateDir || other == event.RedactionsDir {
-		proper[0] = other
-	}
-	var err error
-	parts = parts[1:]
-	slug := func() (name string) {
-		var fans []string
-		name, fans, parts = cutSlug(parts)
-		for level := range fans {
-			fans[level] = event.FanOut(name, level)
-		}
-		proper = append(append(proper, fans...), name)
-		return name
-	}
-	if ref == agentsRef {
-		h.agent, err = event.AgentFromDir(slug())
-	} else if proper[0] == event.StateDir {
-		h.key = slug()
-	} else if proper[0] == event.RedactionsDir {
-		h.redactions = true
-	} else if h.project = slug(); len(parts) > 0 && parts[0] == event.ProjectDir {
-		proper, parts = append(proper, event.ProjectDir), parts[1:]
-	} else {
-		h.thread = slug()
-	}
+	h, proper, parts, err := parsePlace(ref, path)
 	if err == nil {
 		err = checkHome(h, e)
 	}
@@ -263,6 +234,42 @@ func properPath(ref plumbing.ReferenceName, path string, e *event.Event) (string
 	proper = append(proper, event.Month(e.At))
 	proper = append(proper, splits[:len(parts)-2]...)
 	return strings.Join(append(proper, event.FileName(e)), "/"), nil
+}
+
+// parsePlace takes the path of an event apart: whose it is, the directories in
+// which that is to be looked for, as deep as path has them, and the rest of
+// path. The names in h are not checked, but for an agent's.
+func parsePlace(ref plumbing.ReferenceName, path string) (h home, proper, rest []string, err error) {
+	rest = strings.Split(path, "/")
+	proper = []string{projectsDir}
+	if other := rest[0]; ref == agentsRef {
+		proper[0] = agentsDir
+	} else if other == event.StateDir || other == event.RedactionsDir {
+		proper[0] = other
+	}
+	rest = rest[1:]
+	slug := func() (name string) {
+		var fans []string
+		name, fans, rest = cutSlug(rest)
+		fans = fans[:min(len(fans), event.MaxFanOut)] // a path that is deeper is none of ours
+		for level := range fans {
+			fans[level] = event.FanOut(name, level)
+		}
+		proper = append(append(proper, fans...), name)
+		return name
+	}
+	if ref == agentsRef {
+		h.agent, err = event.AgentFromDir(slug())
+	} else if proper[0] == event.StateDir {
+		h.key = slug()
+	} else if proper[0] == event.RedactionsDir {
+		h.redactions = true
+	} else if h.project = slug(); len(rest) > 0 && rest[0] == event.ProjectDir {
+		proper, rest = append(proper, event.ProjectDir), rest[1:]
+	} else {
+		h.thread = slug()
+	}
+	return h, proper, rest, err
 }
 
 // cutSlug takes the name of a project, thread or agent off a path, and the

@@ -46,9 +46,6 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Temporary tells whether the same may succeed a moment later.
-func (e *Error) Temporary() bool { return e.Kind == Race || e.Kind == Network }
-
 // Redact returns an address without the password in it.
 func Redact(address string) string {
 	u, err := url.Parse(address)

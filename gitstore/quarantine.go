@@ -1,0 +1,416 @@
+package gitstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/event"
+)
+
+// What a remote sends is looked at before any of it becomes part of the store:
+// every commit, tree and file that is new. A branch of which all is as skein
+// writes it is clean and taken as it is. Of one that is not, only the events
+// that are in order are taken; the branch itself is not, so nothing is built
+// on it.
+
+// Refusal says what came from a remote and is not believed.
+type Refusal struct {
+	Branch string `json:"branch"`
+	Commit string `json:"commit"`
+	Path   string `json:"path"` // "" if it is about the commit
+	Reason string `json:"reason"`
+}
+
+func (r Refusal) String() string {
+	what := r.Path
+	if what == "" {
+		what = "a commit"
+	}
+	return fmt.Sprintf("%s in %.8s of branch %s is refused: %s", printable(what), r.Commit, r.Branch, r.Reason)
+}
+
+// printable makes a name from outside harmless to show.
+func printable(name string) string {
+	if quoted := fmt.Sprintf("%q", name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
+}
+
+const (
+	maxIncoming  = 2 << 20 // bytes of an object, and of what it is made from
+	maxPath      = 400     // bytes; the longest of skein's own is under 240
+	maxRefusals  = 100     // that are listed one by one
+	visitsASet   = 1 << 20 // entries of trees that are looked at, whatever the number of commits,
+	visitsCommit = 1 << 10 // and for each commit
+)
+
+// objectReader reads objects that have come from a remote.
+type objectReader interface {
+	Get(plumbing.Hash) (plumbing.ObjectType, []byte, error)
+	// Weigh returns how many bytes reading an object takes.
+	Weigh(plumbing.Hash) (int64, error)
+}
+
+// incoming is an event that came.
+type incoming struct {
+	leaf
+	id event.ID
+}
+
+// inspection is what was found of a branch of a remote.
+type inspection struct {
+	s       *Store
+	ref     plumbing.ReferenceName
+	objects objectReader
+	fresh   func(plumbing.Hash) bool // it came just now
+
+	tip     plumbing.Hash
+	commits []plumbing.Hash // that came, oldest first
+	base    plumbing.Hash   // what they are built on; zero: nothing
+	events  []incoming
+	newest  event.ID // of those that do not lie in the future
+	future  int      // events whose ids lie more than a day ahead
+
+	needed  []plumbing.Hash // objects of a clean branch, each once
+	seen    map[plumbing.Hash]bool
+	refused []Refusal
+	more    int // refusals that are not listed
+	visits  int // that are left
+
+	commit plumbing.Hash // that is being looked at
+}
+
+func (in *inspection) clean() bool { return len(in.refused) == 0 }
+
+// errForeign says that a branch of the remote is of something else.
+var errForeign = errors.New("the remote holds something else than a skein store: give an empty repository, made without README or licence, or one that skein has pushed to")
+
+// inspect looks at everything of a branch that has come. An error means that
+// it could not look, or that nothing of the remote may be taken.
+func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceName) (*inspection, error) {
+	in := &inspection{s: s, ref: ref, objects: a.objects, fresh: a.fresh, tip: a.tips[ref], seen: map[plumbing.Hash]bool{}}
+	if in.tip.IsZero() {
+		return in, nil
+	}
+	infos, err := in.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.visits = visitsASet + visitsCommit*len(in.commits)
+	before := plumbing.ZeroHash
+	if in.base.IsZero() {
+		if err := in.root(infos[0]); err != nil {
+			return nil, err
+		}
+	} else if before, err = s.rootTree(in.base); err != nil {
+		return nil, err
+	}
+	for i, c := range infos {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		in.commit = in.commits[i]
+		in.need(in.commit)
+		if err := in.compare("", before, c.tree); err != nil {
+			return nil, err
+		}
+		before = c.tree
+	}
+	return in, nil
+}
+
+// list finds the commits that have come, and what they are built on.
+func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) {
+	for h := in.tip; ; {
+		if !in.fresh(h) {
+			in.base = h
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		in.commit = h
+		raw, err := in.read(h, plumbing.CommitObject)
+		if err != nil {
+			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.ref.Short(), err)
+		}
+		c, err := parseCommit(raw)
+		if err != nil {
+			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.ref.Short(), err)
+		}
+		if parents(raw) > 1 {
+			in.refuse("", "it merges two histories, where skein has one line")
+		}
+		in.commits, infos = append(in.commits, h), append(infos, c)
+		if c.parent.IsZero() {
+			break
+		}
+		h = c.parent
+	}
+	slices.Reverse(in.commits)
+	slices.Reverse(infos)
+	if !in.base.IsZero() {
+		return infos, nil
+	}
+	return infos, in.checkParentless(infos)
+}
+
+func (in *inspection) checkParentless(infos []commitInfo) error {
+	if len(infos) == 0 || !infos[0].parent.IsZero() {
+		return fmt.Errorf("the remote's branch %s has no beginning", in.ref.Short())
+	}
+	return nil
+}
+
+// root checks that a history begins as that of a store does, which tells a
+// store from anything else that may be at the remote's address.
+func (in *inspection) root(c commitInfo) error {
+	in.commit = in.commits[0]
+	raw, err := in.tree(c.tree)
+	if err != nil {
+		return fmt.Errorf("%w (%w)", errForeign, err)
+	}
+	if e, ok := lookup(raw, formatFile); !ok || e.Dir {
+		return errForeign
+	}
+	return nil
+}
+
+// read returns an object of that type, of the remote's or of ours.
+func (in *inspection) read(h plumbing.Hash, want plumbing.ObjectType) ([]byte, error) {
+	get := in.s.db.Get
+	if in.fresh(h) {
+		weight, err := in.objects.Weigh(h)
+		if err != nil {
+			return nil, fmt.Errorf("it cannot be read: %w", err)
+		}
+		if weight > maxIncoming {
+			return nil, fmt.Errorf("it takes %d bytes, more than the %d of the largest event", weight, maxIncoming)
+		}
+		get = in.objects.Get
+	}
+	t, data, err := get(h)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	if t != want {
+		return nil, fmt.Errorf("it is a %s where a %s belongs", t, want)
+	}
+	return data, nil
+}
+
+func (in *inspection) tree(h plumbing.Hash) ([]byte, error) {
+	if h.IsZero() {
+		return nil, nil
+	}
+	return in.read(h, plumbing.TreeObject)
+}
+
+// need notes an object that the branch is made of.
+func (in *inspection) need(h plumbing.Hash) {
+	if in.fresh(h) && !in.seen[h] {
+		in.seen[h] = true
+		in.needed = append(in.needed, h)
+	}
+}
+
+func (in *inspection) refuse(path, format string, args ...any) {
+	if len(in.refused) == maxRefusals {
+		in.more++
+		return
+	}
+	in.refused = append(in.refused, Refusal{in.ref.Short(), in.commit.String(), path, fmt.Sprintf(format, args...)})
+}
+
+// compare looks at what a commit changes below a directory.
+func (in *inspection) compare(path string, from, to plumbing.Hash) error {
+	if from == to {
+		return nil
+	}
+	before, err := in.tree(from)
+	if err != nil {
+		return nil // it was refused when it came
+	}
+	after, err := in.tree(to)
+	var bad map[string]string
+	if err == nil && in.fresh(to) {
+		bad, err = badEntries(after)
+	}
+	if err != nil {
+		in.refuse(strings.TrimSuffix(path, "/"), "%v", err)
+		return nil
+	}
+	in.need(to)
+	return compareTrees(before, after, func(was, is treeEntry) error {
+		if in.visits--; in.visits < 0 {
+			return fmt.Errorf("the remote's branch %s holds more files than any store; nothing of it is taken", in.ref.Short())
+		}
+		if reason := bad[is.Name]; reason != "" {
+			in.refuse(path+is.Name, "%s", reason)
+			return nil
+		}
+		return in.entry(path, was, is)
+	})
+}
+
+// entry looks at one entry that a commit adds, changes or removes.
+func (in *inspection) entry(path string, was, is treeEntry) error {
+	full := path + is.Name
+	switch {
+	case len(full) > maxPath:
+		in.refuse(full[:maxPath], "its path is longer than any of skein's")
+	case is.Name == "":
+		in.changed(path+was.Name, "removes")
+	case is.Dir:
+		return in.compare(full+"/", was.Hash, is.Hash)
+	case full == formatFile:
+		return in.format(is.Hash)
+	case !in.holdsEvents(full):
+		in.other(full, is.Hash)
+	case was.Name != "":
+		in.changed(full, "changes")
+	default:
+		in.event(path, is)
+	}
+	return nil
+}
+
+// changed refuses a commit that takes something away; files that are no events,
+// such as a README, belong to whoever keeps the remote.
+func (in *inspection) changed(path, verb string) {
+	if in.holdsEvents(path) || path == formatFile {
+		in.refuse(path, "the commit %s it, where events are only ever added", verb)
+	}
+}
+
+// holdsEvents tells whether events lie at a path or below it.
+func (in *inspection) holdsEvents(path string) bool {
+	top, _, _ := strings.Cut(path, "/")
+	return slices.Contains(topsOf(in.ref), top)
+}
+
+// topsOf returns the directories of a branch below which events lie.
+func topsOf(ref plumbing.ReferenceName) []string {
+	if ref == agentsRef {
+		return []string{agentsDir}
+	}
+	return []string{projectsDir, event.StateDir, event.RedactionsDir}
+}
+
+// other looks at a file that is no event; it does no harm where it is.
+func (in *inspection) other(path string, blob plumbing.Hash) {
+	if _, err := in.read(blob, plumbing.BlobObject); err != nil {
+		in.refuse(path, "%v", err)
+		return
+	}
+	in.need(blob)
+}
+
+// format refuses all of a remote that a newer skein has written.
+func (in *inspection) format(blob plumbing.Hash) error {
+	text, err := in.read(blob, plumbing.BlobObject)
+	if err != nil {
+		in.refuse(formatFile, "%v", err)
+		return nil
+	}
+	version, err := parseFormat(string(text))
+	if err != nil {
+		in.refuse(formatFile, "%v", err)
+		return nil
+	}
+	if version > formatVersion {
+		return &FormatError{Dir: "at the remote", Format: version, Known: formatVersion}
+	}
+	in.need(blob)
+	return nil
+}
+
+// event looks at an event's file.
+func (in *inspection) event(dir string, file treeEntry) {
+	path := dir + file.Name
+	data, err := in.read(file.Hash, plumbing.BlobObject)
+	if err != nil {
+		in.refuse(path, "%v", err)
+		return
+	}
+	e, err := event.Parse(data)
+	if err != nil {
+		in.refuse(path, "it is no event as this skein knows it: %v", err)
+		return
+	}
+	if !e.At.Equal(e.ID.Time()) {
+		in.refuse(path, "it says that it was written at %s, and its id says %s", e.At, e.ID.Time())
+		return
+	}
+	if want, err := properPath(in.ref, path, e); err != nil {
+		in.refuse(path, "%v", err)
+		return
+	} else if want != path {
+		in.refuse(path, "its event belongs to %s", want)
+		return
+	}
+	in.need(file.Hash)
+	in.events = append(in.events, incoming{leaf{strings.TrimSuffix(dir, "/"), file.Name, file.Hash}, e.ID})
+	switch {
+	case e.ID.Time().Sub(in.s.now()) > event.MaxAhead:
+		in.future++
+	case e.ID.Compare(in.newest) > 0:
+		in.newest = e.ID
+	}
+}
+
+// badEntries lists the entries of a directory that came which are neither files
+// nor directories, or whose names are not harmless on every system, with what
+// is wrong. An error means that the directory itself is not well formed.
+func badEntries(raw []byte) (bad map[string]string, err error) {
+	bad, folded := map[string]string{}, map[string]bool{}
+	var last []byte
+	lastDir := false
+	for len(raw) > 0 {
+		mode, name, _, rest, ok := nextEntry(raw)
+		if !ok || last != nil && compareEntries(last, lastDir, string(name), isDirMode(mode)) >= 0 {
+			return nil, errors.New("its list of files is not in order, or not complete")
+		}
+		lower := strings.ToLower(string(name))
+		switch m := string(mode); {
+		case m != "100644" && m != "40000":
+			bad[string(name)] = "its mode is " + m + ", where only files (100644) and directories (40000) belong"
+		case folded[lower]:
+			bad[string(name)] = "its name is another's but for capitals"
+		case !harmless(lower):
+			bad[string(name)] = "some systems take its name for something else"
+		}
+		folded[lower] = true
+		last, lastDir, raw = name, isDirMode(mode), rest
+	}
+	return bad, nil
+}
+
+// harmless tells whether a name is one that no system treats apart.
+func harmless(lower string) bool {
+	stem, _, _ := strings.Cut(lower, ".")
+	switch {
+	case strings.Trim(lower, ". ") != lower && !strings.HasPrefix(lower, "."), strings.HasSuffix(lower, "."), strings.HasSuffix(lower, " "):
+		return false
+	case lower == ".", lower == "..", lower == ".gitmodules", strings.HasPrefix(lower, "git~"), isDevice(stem):
+		return false
+	case strings.HasPrefix(lower, ".git") && !strings.HasPrefix(lower, ".gita") && !strings.HasPrefix(lower, ".gith") && lower != ".gitignore":
+		return false
+	}
+	return !bytes.ContainsFunc([]byte(lower), func(r rune) bool {
+		return r < ' ' || r > '~' || strings.ContainsRune(`\/:*?"<>|`, r)
+	})
+}
+
+// isDevice tells whether Windows takes a name for a device.
+func isDevice(stem string) bool {
+	_, err := event.AgentName(stem)
+	return err != nil && len(stem) >= 3 && len(stem) <= 4 && strings.Trim(stem, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}

@@ -1,0 +1,154 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/odb"
+	"skein/gitstore/remote"
+)
+
+// wire is the way to a remote. There are two: the git binary, and in tests one
+// that loses, repeats and delays what it is given.
+type wire interface {
+	// fetch brings what the branches hold; the caller closes what it gets.
+	fetch(ctx context.Context, branches ...plumbing.ReferenceName) (*arrival, error)
+	// push moves branches of the remote, from what it has fetched and the store
+	// has. It is what remote.Remote.Push is.
+	push(ctx context.Context, a *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error)
+}
+
+// arrival is what a fetch has brought, in quarantine.
+type arrival struct {
+	tips    remote.Tips
+	objects objectReader
+	fresh   func(plumbing.Hash) bool // the object came, rather than being here before
+
+	packs   []string     // paths without ending, if they are worth being taken over as they are
+	release func() error // lets go of open files, after which only packs may be used
+	close   func() error // removes the rest
+}
+
+// remoteName is the remote's name in the repository's configuration, as git's
+// own commands expect it.
+const remoteName = "origin"
+
+// trackingRef is where a branch of the remote was when we last knew.
+func trackingRef(ref plumbing.ReferenceName) plumbing.ReferenceName {
+	return plumbing.NewRemoteReferenceName(remoteName, ref.Short())
+}
+
+// ErrNoRemote says that the store has no remote to sync with.
+var ErrNoRemote = errors.New("this store has no remote; add one with skein remote add URL")
+
+// RemoteURL returns the address of the store's remote, as it was given; "" if
+// there is none.
+func (s *Store) RemoteURL() (string, error) {
+	cfg, err := s.db.Config()
+	if err != nil {
+		return "", fmt.Errorf("read the configuration of %s: %w", s.dir, err)
+	}
+	r := cfg.Remotes[remoteName]
+	if r == nil || len(r.URLs) == 0 {
+		return "", nil
+	}
+	return r.URLs[0], nil
+}
+
+// SetRemote gives the store a remote, in place of the one it may have, or none
+// if address is "". It stands in the repository's configuration, where git
+// finds it as well. What was known of another remote's branches is forgotten
+// by the next sync.
+func (s *Store) SetRemote(ctx context.Context, address string) error {
+	unlock, err := s.db.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	cfg, err := s.db.Config()
+	if err != nil {
+		return fmt.Errorf("read the configuration of %s: %w", s.dir, err)
+	}
+	delete(cfg.Remotes, remoteName)
+	if address != "" {
+		cfg.Remotes[remoteName] = &config.RemoteConfig{Name: remoteName, URLs: []string{address},
+			Fetch: []config.RefSpec{"+refs/heads/*:refs/remotes/" + remoteName + "/*"}}
+	}
+	return s.db.SetConfig(cfg)
+}
+
+// quarantineDir is where what a remote sends is kept until it is believed. It
+// belongs to whoever holds the sync lock.
+func (s *Store) quarantineDir() string { return filepath.Join(s.db.StateDir(), "quarantine") }
+
+// gitWire speaks to a remote with the git binary.
+type gitWire struct {
+	s *Store
+	r *remote.Remote
+}
+
+func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
+	return &gitWire{s, &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"), Progress: progress}}
+}
+
+// adoptFrom is the size in bytes from which packs are taken over as they are:
+// below it, a copy in a batch of our own costs less than two more files.
+const adoptFrom = 1 << 20
+
+func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName) (a *arrival, err error) {
+	dir := w.s.quarantineDir()
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	tips, err := w.r.Fetch(ctx, dir, branches...)
+	if err != nil {
+		return nil, err
+	}
+	q, err := odb.Open(dir, odb.Options{NoSync: true, Logger: w.s.log})
+	if err != nil {
+		return nil, fmt.Errorf("open what was fetched: %w", err)
+	}
+	came, err := q.Objects()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("list what was fetched: %w", err), q.Close())
+	}
+	fresh := make(map[plumbing.Hash]bool, len(came))
+	for _, h := range came {
+		fresh[h] = true
+	}
+	packs, err := worthAdopting(dir)
+	return &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] },
+		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), os.RemoveAll(dir)) }}, err
+}
+
+// worthAdopting lists the packs of a quarantine if they are large.
+func worthAdopting(dir string) (packs []string, err error) {
+	indexes, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "pack-*.idx"))
+	size := int64(0)
+	for _, index := range indexes {
+		base := index[:len(index)-len(".idx")]
+		if info, err := os.Stat(base + ".pack"); err == nil {
+			size += info.Size()
+		}
+		packs = append(packs, base)
+	}
+	if err != nil || size < adoptFrom {
+		return nil, err
+	}
+	return packs, nil
+}
+
+func (w *gitWire) push(ctx context.Context, _ *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error) {
+	return w.r.Push(ctx, w.s.quarantineDir(), updates)
+}
