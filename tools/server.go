@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -51,7 +52,8 @@ type Server struct {
 	now   func() time.Time
 	grace time.Duration // how long the end of stdin waits for answers
 
-	idle *time.Timer // runs release when no call has come for restAfter
+	idle  *time.Timer  // runs release when no call has come for restAfter
+	calls atomic.Int64 // answered so far
 
 	watching sync.Once // the profile's Watch
 

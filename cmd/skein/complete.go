@@ -74,7 +74,7 @@ func (a *app) complete(cmd *cobra.Command, list completer, taken []string) ([]co
 	if a.configure(cmd.Root().PersistentFlags()) != nil || !gitstore.Exists(a.cfg.Store) {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	s, err := gitstore.Open(cmd.Context(), gitstore.Options{Dir: a.cfg.Store, NoMirror: true})
+	s, err := gitstore.Open(cmd.Context(), gitstore.Options{Dir: a.cfg.Store, NoMirror: true, NoIndex: a.cfg.NoIndex})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -16,8 +16,9 @@ func newVerifyCmd(a *app) *cobra.Command {
 		Use:   "verify",
 		Short: "Check every object and message of the store",
 		Long: `Read every object, branch and message of the store and compare the Markdown
-files beside the repository with it. What can be put right is; for the rest the
-report says what is wrong, and the exit code is 1.`,
+files beside the repository with it; bring the index up to date and check it.
+What can be put right is; for the rest the report says what is wrong, and the
+exit code is 1.`,
 		Example: `  skein verify
   skein verify --json | jq .ok`,
 		Args: takes(0, 0, ""),

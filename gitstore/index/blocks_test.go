@@ -47,7 +47,10 @@ func TestBitmap(t *testing.T) {
 // TestManyBlocks fills several blocks, one message in twenty late by up to a
 // month, in several updates, and follows inboxes to their ends.
 func TestManyBlocks(t *testing.T) {
-	const n = 3*blockSize + 1000
+	n := 3*blockSize + 1000
+	if testing.Short() {
+		n = blockSize + 500
+	}
 	x := openTest(t, filepath.Join(t.TempDir(), "index"), Options{Now: func() time.Time { return testStart }})
 	c := newCorpus(n)
 	var all []Change

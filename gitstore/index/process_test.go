@@ -36,13 +36,16 @@ func stepOf(s State) int { return int(binary.BigEndian.Uint64(s.Main[:])) }
 func batches() (all [][]Change) {
 	c := newCorpus(raceSteps * raceBatch)
 	for i := range raceSteps {
-		var batch []Change
-		for k := range raceBatch {
-			batch = append(batch, c.message(i*raceBatch+k))
-		}
-		all = append(all, batch)
+		all = append(all, batch(c, i))
 	}
 	return all
+}
+
+func batch(c *corpus, i int) (changes []Change) {
+	for k := range raceBatch {
+		changes = append(changes, c.message(i*raceBatch+k))
+	}
+	return changes
 }
 
 // race brings an index to the last step, whoever else does so.
