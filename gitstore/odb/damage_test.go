@@ -31,7 +31,7 @@ func newDamaged(t *testing.T) damaged {
 	for _, id := range d.main[:smallPacks] {
 		mustPost(t, s, mainRef, 3000, id)
 	}
-	if err := s.Maintain(t.Context()); err != nil {
+	if err := errors.Join(s.Maintain(t.Context()), s.reap(0)); err != nil {
 		t.Fatal(err)
 	}
 	packs, err := filepath.Glob(filepath.Join(s.packDir(), "*.pack"))
@@ -362,7 +362,7 @@ func flipBehind(back int) func(*testing.T, string) {
 
 func missing(t *testing.T, path string) { must(t, os.Remove(path)) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

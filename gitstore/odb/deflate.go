@@ -29,12 +29,18 @@ func appendStored(b, data []byte) []byte {
 	}
 }
 
+// maxRatio is more than the bytes that deflate can make of one.
+const maxRatio = 1100
+
 var inflaters = sync.Pool{New: func() any { return nil }}
 
 // inflate returns the size bytes of the zlib stream at the start of src.
 func inflate(src []byte, size int) ([]byte, error) {
 	if data, _, ok := readStored(src, size); ok {
 		return data, nil
+	}
+	if size > maxRatio*len(src) {
+		return nil, fmt.Errorf("%w: an object cannot have the size that its header says", errDamaged)
 	}
 	r, err := inflater(bytes.NewReader(src))
 	if err != nil {
@@ -65,6 +71,20 @@ func inflater(src io.Reader) (io.ReadCloser, error) {
 	}
 	return r, nil
 }
+
+// viewStored returns what is in a zlib stream of one stored block, without a
+// copy and without a check of its sum.
+func viewStored(src []byte, size int) ([]byte, bool) {
+	if len(src) < 7+size || size > 0xffff || src[0] != 0x78 || src[2] != 1 ||
+		int(src[3])|int(src[4])<<8 != size || src[5] != ^src[3] || src[6] != ^src[4] {
+		return nil, false
+	}
+	return src[7 : 7+size : 7+size], true
+}
+
+// stored says whether a zlib stream is not compressed, as far as its beginning
+// tells.
+func stored(stream []byte) bool { return len(stream) > 2 && stream[2]&6 == 0 }
 
 // readStored is the short way for what appendStored wrote: it returns the data
 // and the length of the stream. ok is false for anything else.

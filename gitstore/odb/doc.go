@@ -39,15 +39,19 @@
 // # Beside git
 //
 // Every git command may run at any time: gc, repack -ad, pack-refs, fsck, fetch,
-// push. Refs move under git's own <ref>.lock, new packs are protected by .keep
-// files until their ref has moved, and a ref that another program moves
+// push. Refs move under git's own <ref>.lock, our packs are protected by .keep
+// files, and a ref that another program moves
 // backwards is put back from the journal, because a store only grows.
 //
 // # Maintenance
 //
-// Maintain merges packs in tiers, so that there are never more than about a
-// hundred, and an object is copied once a tier. It runs off the posting path, in
-// one process at a time.
+// Maintain copies small packs together, so that there are never more than about
+// a hundred; it runs on the heels of writers. CompactSome makes packs with
+// deltas of the larger ones, in the background, and Compact one of everything.
+// Each runs in one process at a time, and replaced packs stay for a grace
+// period. The files compact*.go hold it: a set of objects by number (compactset),
+// the walk that orders them and names their bases (compactwalk), and the way
+// through encoders to the disk (compactpack).
 //
 // # What differs by system
 //

@@ -48,6 +48,7 @@ func TestFailingCalls(t *testing.T) {
 			return err
 		}, nil, false},
 		{"maintenance", manyPacks, func(s *Storage) error { return s.Maintain(context.Background()) }, nil, true},
+		{"compaction", threeBatches, compactAndReap, nil, true},
 	} {
 		t.Run(work.name, func(t *testing.T) {
 			template := newRepo(t)
@@ -173,6 +174,13 @@ func withLock(s *Storage, do func() error) error {
 
 func postWork(id string) func(*Storage) error {
 	return func(s *Storage) error { return post(s, mainRef, 0, id) }
+}
+
+// compactAndReap compacts the store and removes what was replaced, as happens
+// after the grace period.
+func compactAndReap(s *Storage) error {
+	_, err := s.Compact(context.Background(), nil)
+	return errors.Join(err, s.reap(0))
 }
 
 func nothing(*testing.T, string) []string { return nil }

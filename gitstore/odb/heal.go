@@ -205,7 +205,7 @@ func (s *Storage) clearFile(dir, name string) {
 	case strings.Contains(name, ".tmp-"):
 	case dir != s.packDir():
 		return
-	case ending == "keep" && ourKeep(path) && !exists(base+".pack"):
+	case ending == "keep" && !exists(base+".pack") && keepOf(base) != otherKeep:
 	case ending == "idx" && !exists(base+".pack"):
 	case ending == "pack" && !exists(base+".idx"):
 		if s.rebuildIndex(base) == nil || !ourKeep(base+".keep") {
@@ -217,8 +217,8 @@ func (s *Storage) clearFile(dir, name string) {
 	_ = s.fs().Remove(path) // tried again next time
 }
 
-// ourKeep says whether a .keep file is our mark of a small pack. Those of git
-// tell who is keeping the pack; ours are empty.
+// ourKeep says whether a .keep file is the mark of a new pack of ours. It is
+// empty, where those of git tell who keeps the pack.
 func ourKeep(name string) bool {
 	info, err := os.Lstat(name)
 	return err == nil && info.Size() == 0

@@ -1,243 +1,141 @@
 package odb
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"crypto/sha1"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/gofrs/flock"
 )
 
-// span is an object's bytes in one of the packs to be merged.
-type span struct {
-	entry
-	from *pack
-	end  int64 // in from
+// Packs are put together in tiers, as in a log-structured merge tree: 32 small
+// new ones become one, then 16 of a tier one of the next. So there are never
+// more than about a hundred, and an object is written once a tier.
+//
+// The first step is on the heels of whoever posts, and only copies. The others
+// make deltas, which takes time; where nobody has it, because no process stays
+// long enough, copying steps in before the packs are too many.
+const (
+	smallPacks = 32
+	tierPacks  = 16
+	latePacks  = 32 // of a tier that nobody has compacted
+
+	backgroundObjects = 1 << 20 // in a compaction in the background, for its memory's sake
+)
+
+// tierLimits are the numbers of objects up to which a pack belongs to tiers 1,
+// 2, … Packs beyond the last are left as they are, but by Compact.
+var tierLimits = []int{2 << 10, 32 << 10, 512 << 10}
+
+func (p *pack) tier() int {
+	if p.keep == newKeep {
+		return 0
+	}
+	i, _ := slices.BinarySearch(tierLimits, p.count)
+	return 1 + i
 }
 
-// merge writes the objects of these packs into one, durably, and removes them.
-// Entries are copied byte by byte. Packs with deltas are git's own and are
-// left alone: their entries depend on their places. It says whether it merged
-// anything.
-//
-// The merged pack has a .keep file until its sources are gone. Without it a git
-// repack that runs beside us would leave out what is also in a source that has
-// one, and then remove the merged pack, and we the source.
-func (s *Storage) merge(ctx context.Context, sources []*pack) (bool, error) {
-	spans, sources, err := s.packs.spansOf(sources)
-	if err != nil || len(sources) < 2 {
-		return false, err
+// mergeable says whether a pack may be replaced.
+func (p *pack) mergeable() bool { return !p.foreign.Load() }
+
+// tiers returns the packs that may be replaced, by tier.
+func (s *packSet) tiers() [][]*pack {
+	tiers := make([][]*pack, 2+len(tierLimits))
+	for _, p := range s.matching((*pack).mergeable) {
+		tiers[p.tier()] = append(tiers[p.tier()], p)
 	}
-	base, err := s.writeMerged(ctx, spans)
-	if err != nil {
-		return false, err
+	return tiers[:1+len(tierLimits)]
+}
+
+// toCopy returns the packs of the lowest tier that has to be merged now.
+func (s *packSet) toCopy() []*pack {
+	for t, packs := range s.tiers() {
+		if t == 0 && len(packs) >= smallPacks || t > 0 && len(packs) >= latePacks {
+			return packs
+		}
 	}
-	if err := s.packs.replace(sources, base); err != nil {
-		return false, err
-	}
-	gone := true
-	for _, p := range sources {
-		if p.path == base {
+	return nil
+}
+
+// toCompact returns the packs of the lowest tier that is worth a compaction,
+// as many as one may have.
+func (s *packSet) toCompact() []*pack {
+	for _, packs := range s.tiers()[1:] {
+		if len(packs) < tierPacks {
 			continue
 		}
-		if err := s.removePack(p.path); err != nil {
-			gone = false
-			s.packs.leave(p.path)
-			s.opts.Logger.Warn("a merged pack cannot be removed; it only takes space", "pack", p.path, "error", err)
+		slices.SortStableFunc(packs, func(a, b *pack) int { return cmp.Compare(a.count, b.count) })
+		n, objects := 0, 0
+		for ; n < len(packs) && objects+packs[n].count <= backgroundObjects; n++ {
+			objects += packs[n].count
+		}
+		if n > 1 {
+			return packs[:n]
 		}
 	}
-	if gone {
-		err = s.fs().Remove(base + ".keep")
-	}
-	return true, err
+	return nil
 }
 
-// removePack removes a pack whose objects are elsewhere, the index first, so
-// that nobody finds it any more. Readers that have it open keep reading, but
-// on Windows they keep it from being removed.
-func (s *Storage) removePack(base string) error {
-	for _, ending := range []string{".idx", ".pack", ".keep", ".rev"} {
-		if err := s.fs().Remove(base + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// CompactionDue says, from what this process has seen, whether CompactSome has
+// something to do. It costs nothing.
+func (s *Storage) CompactionDue() bool { return s.packs.toCompact() != nil }
+
+// CompactSome compacts tiers that are full, until none is. It is for the
+// background: it takes at most half of one processor and some 64 MB, and
+// returns at once if another process is at it. It takes no lock that a writer
+// waits for. Ended by ctx it leaves everything as it was.
+func (s *Storage) CompactSome(ctx context.Context) error {
+	lock := s.compactionLock()
+	if ok, err := lock.TryLock(); err != nil || !ok {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }() // closing the descriptor unlocks
+	return s.replaceAll(ctx, s.packs.toCompact, func() *compaction {
+		return &compaction{encoders: 1, gentle: true}
+	})
+}
+
+// merge copies packs together until there are few enough.
+func (s *Storage) merge(ctx context.Context) error {
+	return s.replaceAll(ctx, s.packs.toCopy, func() *compaction { return &compaction{encoders: 1, copy: true} })
+}
+
+// replaceAll replaces the packs that next names, until it names none. A damaged
+// pack is left out from then on.
+func (s *Storage) replaceAll(ctx context.Context, next func() []*pack, with func() *compaction) error {
+	for {
+		if _, err := s.packs.rescan(); err != nil {
+			return err
+		}
+		packs := next()
+		if len(packs) == 0 || ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := s.compact(ctx, with(), packs, nil)
+		var damaged *DamagedError
+		if errors.As(err, &damaged) && leaveOut(packs, damaged.Where) {
+			s.opts.Logger.Warn("a pack is left out of merging", "reason", err)
+			continue
+		}
+		if errors.Is(err, fs.ErrNotExist) { // others have merged it
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// spansOf lists the objects of packs, each once, and returns which packs they
-// are from.
-func (s *packSet) spansOf(packs []*pack) (spans []span, from []*pack, err error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	seen := map[plumbing.Hash]bool{}
-	for _, p := range packs {
-		part, err := p.spans()
-		if err != nil {
-			p.foreign.Store(true)
-			s.log.Warn("a pack is left out of merging", "pack", p.path, "reason", err)
-			continue
-		}
-		from = append(from, p)
-		for _, sp := range part {
-			if !seen[sp.hash] {
-				seen[sp.hash] = true
-				spans = append(spans, sp)
-			}
-		}
-	}
-	return spans, from, nil
+// leaveOut has the pack of a file not merged, and says whether it is one of
+// these.
+func leaveOut(packs []*pack, file string) bool {
+	i := slices.IndexFunc(packs, func(p *pack) bool { return file == p.path+".pack" || file == p.path+".idx" })
+	return i >= 0 && packs[i].foreign.CompareAndSwap(false, true)
 }
 
-// spans lists a pack's objects in the order of their places after checking
-// each against its CRC, so that damage is not handed on. It refuses a pack
-// with deltas.
-func (p *pack) spans() (spans []span, err error) {
-	defer recoverFault(debug.SetPanicOnFault(true), &err)
-	data, err := p.content()
-	if err != nil {
-		return nil, err
-	}
-	for i := range p.count {
-		off, err := p.offset(i)
-		if err != nil {
-			return nil, err
-		}
-		spans = append(spans, span{entry: entry{hash: p.hash(i), crc: p.crc(i), offset: off}, from: p})
-	}
-	slices.SortFunc(spans, func(a, b span) int { return int(a.offset - b.offset) })
-	for i := range spans {
-		sp := &spans[i]
-		sp.end = int64(len(data) - packTrailer)
-		if i+1 < len(spans) {
-			sp.end = spans[i+1].offset
-		}
-		e, err := p.entryAt(sp.offset)
-		if err != nil {
-			return nil, err
-		}
-		if e.kind == plumbing.OFSDeltaObject || e.kind == plumbing.REFDeltaObject {
-			return nil, errors.New("it holds deltas")
-		}
-		if sp.end <= sp.offset || crc32.ChecksumIEEE(data[sp.offset:sp.end]) != sp.crc {
-			return nil, fmt.Errorf("%w: the checksum of %s differs", errDamaged, sp.hash)
-		}
-	}
-	return spans, nil
-}
-
-// writeMerged writes the spans as one pack with its index, durably, and
-// returns its path without ending.
-func (s *Storage) writeMerged(ctx context.Context, spans []span) (base string, err error) {
-	temp := tempName(filepath.Join(s.packDir(), "merged"))
-	sum, entries, err := s.writeSpans(ctx, temp, spans)
-	if err != nil {
-		_ = s.fs().Remove(temp)
-		return "", err
-	}
-	base = s.packPath(packBase(sum))
-	if err := s.writeKeep(base); err != nil {
-		_ = s.fs().Remove(temp)
-		return "", err
-	}
-	if err := s.fs().Rename(temp, base+".pack"); err != nil {
-		_ = s.fs().Remove(temp)
-		return "", err
-	}
-	if err := writeAtomic(s.fs(), base+".idx", packMode, true, encodeIndex(entries, sum)); err != nil {
-		return "", err
-	}
-	return base, s.fs().SyncDir(s.packDir())
-}
-
-func (s *Storage) writeKeep(base string) error {
-	err := writeFile(s.fs(), base+".keep", 0o600, false, nil)
-	if errors.Is(err, fs.ErrExist) {
-		return nil // left by a merge that was cut short, or the pack's own
-	}
-	return err
-}
-
-// writeSpans writes the spans as one pack, durably but for its name.
-func (s *Storage) writeSpans(ctx context.Context, name string, spans []span) (sum []byte, entries []entry, err error) {
-	f, err := s.fs().OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, packMode)
-	if err != nil {
-		return nil, nil, err
-	}
-	sum, entries, err = s.copySpans(ctx, f, spans)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return sum, entries, err
-}
-
-func (s *Storage) copySpans(ctx context.Context, f io.Writer, spans []span) (sum []byte, entries []entry, err error) {
-	s.packs.mu.RLock()
-	defer s.packs.mu.RUnlock()
-	defer recoverFault(debug.SetPanicOnFault(true), &err)
-	digest := sha1.New()
-	w := bufio.NewWriterSize(io.MultiWriter(f, digest), 1<<20)
-	head := []byte("PACK\x00\x00\x00\x02\x00\x00\x00\x00")
-	binary.BigEndian.PutUint32(head[8:], uint32(len(spans)))
-	_, _ = w.Write(head) // an error stays with w until Flush
-	at := int64(packHeader)
-	for i, sp := range spans {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
-		}
-		data, err := sp.from.content()
-		if err != nil {
-			return nil, nil, err
-		}
-		if int64(len(data)) < sp.end {
-			return nil, nil, fmt.Errorf("%s.pack went away while it was merged", sp.from.path)
-		}
-		n, _ := w.Write(data[sp.offset:sp.end])
-		entries = append(entries, entry{sp.hash, sp.crc, at})
-		at += int64(n)
-	}
-	if err := w.Flush(); err != nil {
-		return nil, nil, err
-	}
-	sum = digest.Sum(nil)
-	_, err = f.Write(sum)
-	return sum, entries, err
-}
-
-// leave has a pack not merged again.
-func (s *packSet) leave(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stuck[path] = true
-}
-
-// replace takes a merged pack in place of its sources.
-func (s *packSet) replace(sources []*pack, base string) error {
-	merged, err := openPack(base)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
-		gone := slices.Contains(sources, p)
-		if gone {
-			_ = p.close() // a mapping that cannot be unmapped costs address space only
-		}
-		return gone
-	})
-	s.packs = append(s.packs, merged)
-	return nil
+func (s *Storage) maintenanceLock() *flock.Flock {
+	return flock.New(filepath.Join(s.StateDir(), "maintain.lock"), flock.SetPermissions(0o600))
 }

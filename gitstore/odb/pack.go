@@ -8,14 +8,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
 
 	"github.com/edsrzf/mmap-go"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 const (
@@ -25,8 +24,8 @@ const (
 	packTrailer = 20                  // SHA-1 of the pack
 	maxObject   = 1 << 30             // bytes; larger ones are refused, not allocated
 	maxChain    = 4096                // deltas on one another; git makes at most 4095
+	maxBorrow   = 4                   // times a chain may go on in another pack; git writes packs that hold all bases
 	smallFile   = 32 << 10            // below this, reading is cheaper than mapping
-	baseCache   = 4 << 20             // bytes of delta bases kept for each pack
 )
 
 var errDamaged = errors.New("not as git wrote it")
@@ -39,14 +38,13 @@ type pack struct {
 	count int
 	unmap []mmap.MMap
 
-	kept      bool        // small and new: has a .keep file of ours
-	published atomic.Bool // no writer is still about to move a ref to it
-	foreign   atomic.Bool // not to be merged: made by git, or damaged
+	keep    keepKind
+	foreign atomic.Bool // not to be replaced: somebody else keeps it, or it is damaged
 
 	load   sync.Mutex
 	loaded atomic.Bool
 	data   []byte
-	bases  *cache.BufferLRU // offset → type byte and object: delta bases read before
+	bases  *baseCache // nil: none
 }
 
 // openPack maps an index and checks its shape. The checksum of a large one is
@@ -66,9 +64,8 @@ func openPack(path string) (*pack, error) {
 // newPack wraps a small pack that was written just now. Its bytes are kept if
 // they are few, so that they need not be read back.
 func newPack(path string, data, index []byte) *pack {
-	p := &pack{path: path, index: index, kept: true}
+	p := &pack{path: path, index: index, keep: newKeep}
 	p.count = int(binary.BigEndian.Uint32(index[indexHashes-4:]))
-	p.published.Store(true)
 	if len(data) < smallFile {
 		p.data = bytes.Clone(data)
 		p.loaded.Store(true)
@@ -126,6 +123,7 @@ func (p *pack) close() error {
 		err = errors.Join(err, m.Unmap())
 	}
 	p.unmap, p.index, p.data = nil, nil, nil
+	p.bases.forget(p)
 	return err
 }
 
@@ -159,7 +157,7 @@ func (p *pack) content() ([]byte, error) {
 		}
 		return nil, err
 	}
-	p.data, p.bases = data, cache.NewBufferLRU(baseCache)
+	p.data = data
 	p.loaded.Store(true)
 	return data, nil
 }
@@ -226,13 +224,19 @@ func (p *pack) object(i int, lookup lookup) (plumbing.ObjectType, []byte, error)
 	return p.resolve(off, lookup)
 }
 
-// resolve reads the object at off, applying deltas from the innermost out.
+// step is a delta on the way from an object to what it is made of.
+type step struct {
+	off   int64
+	delta []byte
+}
+
+// resolve reads the object at off: it goes down to what is whole, and comes
+// back applying deltas.
 func (p *pack) resolve(off int64, lookup lookup) (plumbing.ObjectType, []byte, error) {
-	var deltas [][]byte
-	var offsets []int64
-	for {
-		if t, data, ok := p.cached(off); ok {
-			return p.apply(t, data, deltas, offsets)
+	var steps []step
+	for size := 0; len(steps) <= maxChain && size <= maxObject; {
+		if t, data, ok := p.bases.get(place{p, off}); ok {
+			return p.apply(t, data, steps)
 		}
 		e, err := p.entryAt(off)
 		if err != nil {
@@ -242,63 +246,53 @@ func (p *pack) resolve(off int64, lookup lookup) (plumbing.ObjectType, []byte, e
 		if err != nil {
 			return 0, nil, err
 		}
-		switch {
-		case e.base != plumbing.ZeroHash:
-			deltas, offsets = append(deltas, data), append(offsets, off)
-			if i, ok := p.find(e.base); ok {
-				if off, err = p.offset(i); err != nil {
-					return 0, nil, err
-				}
-				break
+		if !e.delta() {
+			if len(steps) > 0 {
+				p.bases.put(place{p, off}, e.kind, data)
 			}
-			t, base, err := lookup(e.base)
+			return p.apply(e.kind, data, steps)
+		}
+		steps = append(steps, step{off, data})
+		size += len(data)
+		base, inside, err := p.baseOf(e)
+		if err != nil {
+			return 0, nil, err
+		}
+		if !inside {
+			t, whole, err := lookup(e.base)
 			if err != nil {
 				return 0, nil, fmt.Errorf("delta base: %w", err)
 			}
-			return p.apply(t, base, deltas, offsets)
-		case e.kind == plumbing.OFSDeltaObject:
-			deltas, offsets = append(deltas, data), append(offsets, off)
-			off = e.baseOffset
-		default:
-			if len(deltas) > 0 {
-				p.keep(off, e.kind, data)
-			}
-			return p.apply(e.kind, data, deltas, offsets)
+			return p.apply(t, whole, steps)
 		}
-		if len(deltas) > maxChain {
-			return 0, nil, fmt.Errorf("%w: a delta chain without end", errDamaged)
-		}
+		off = base
 	}
+	return 0, nil, fmt.Errorf("%w: a delta chain without end", errDamaged)
 }
 
-func (p *pack) apply(t plumbing.ObjectType, data []byte, deltas [][]byte, offsets []int64) (plumbing.ObjectType, []byte, error) {
-	for i := len(deltas) - 1; i >= 0; i-- {
-		next, err := packfile.PatchDelta(data, deltas[i])
+// baseOf returns the place of a delta's base, unless that is in another pack.
+func (p *pack) baseOf(e packEntry) (off int64, inside bool, err error) {
+	if e.kind == plumbing.OFSDeltaObject {
+		return e.baseOffset, true, nil
+	}
+	i, ok := p.find(e.base)
+	if !ok {
+		return 0, false, nil
+	}
+	off, err = p.offset(i)
+	return off, true, err
+}
+
+func (p *pack) apply(t plumbing.ObjectType, data []byte, steps []step) (plumbing.ObjectType, []byte, error) {
+	for _, s := range slices.Backward(steps) {
+		next, err := applyDelta(data, s.delta)
 		if err != nil {
 			return 0, nil, err
 		}
 		data = next
-		p.keep(offsets[i], t, data)
+		p.bases.put(place{p, s.off}, t, data)
 	}
 	return t, data, nil
-}
-
-func (p *pack) cached(off int64) (plumbing.ObjectType, []byte, bool) {
-	if p.bases == nil {
-		return 0, nil, false
-	}
-	b, ok := p.bases.Get(off)
-	if !ok {
-		return 0, nil, false
-	}
-	return plumbing.ObjectType(b[0]), b[1:], true
-}
-
-func (p *pack) keep(off int64, t plumbing.ObjectType, data []byte) {
-	if p.bases == nil || len(data) > baseCache/16 {
-		return
-	}
-	p.bases.Put(off, append([]byte{byte(t)}, data...))
 }
 
 // packEntry is an entry's header.
@@ -308,6 +302,11 @@ type packEntry struct {
 	start      int64         // of the zlib stream
 	base       plumbing.Hash // of a delta by reference
 	baseOffset int64         // of a delta by offset
+}
+
+// delta says whether the entry is made of another object.
+func (e packEntry) delta() bool {
+	return e.kind == plumbing.OFSDeltaObject || e.kind == plumbing.REFDeltaObject
 }
 
 func (p *pack) entryAt(off int64) (packEntry, error) {

@@ -26,13 +26,13 @@ type packSet struct {
 	mu    sync.RWMutex // held for reading while a pack's bytes are in use
 	packs []*pack
 	bad   map[string]error // path → why it could not be opened
-	stuck map[string]bool  // path → could not be removed after merging
 	last  atomic.Int64     // position of the pack that had the last object
+	bases *baseCache
 }
 
 func (s *packSet) init(dir string, log *slog.Logger) {
 	s.dir, s.log = dir, log
-	s.bad, s.stuck = map[string]error{}, map[string]bool{}
+	s.bad, s.bases = map[string]error{}, newBaseCache()
 }
 
 func (s *packSet) close() error {
@@ -56,8 +56,8 @@ func (s *packSet) get(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 }
 
 func (s *packSet) getLocked(h plumbing.Hash, depth int) (plumbing.ObjectType, []byte, error) {
-	if depth > maxChain {
-		return plumbing.InvalidObject, nil, fmt.Errorf("%w: a delta chain without end", errDamaged)
+	if depth > maxBorrow {
+		return plumbing.InvalidObject, nil, fmt.Errorf("%w: a delta chain through too many packs", errDamaged)
 	}
 	result := plumbing.ErrObjectNotFound
 	lookup := func(base plumbing.Hash) (plumbing.ObjectType, []byte, error) { return s.getLocked(base, depth+1) }
@@ -173,9 +173,8 @@ func (s *packSet) rescan() (changed bool, err error) {
 		return false, err
 	}
 	s.packs = slices.DeleteFunc(s.packs, func(p *pack) bool {
-		endings, known := there[p.path]
+		_, known := there[p.path]
 		delete(there, p.path)
-		p.kept = p.kept && slices.Contains(endings, "keep") // merged packs lose theirs
 		if !known {
 			_ = p.close() // a mapping that cannot be unmapped costs address space only
 			changed = true
@@ -193,8 +192,8 @@ func (s *packSet) rescan() (changed bool, err error) {
 	return changed, nil
 }
 
-// list returns the packs that have an index, each with the endings of its
-// files.
+// list returns the packs that have an index and are not replaced, each with
+// the endings of its files.
 func (s *packSet) list() (map[string][]string, error) {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -208,7 +207,8 @@ func (s *packSet) list() (map[string][]string, error) {
 		}
 	}
 	for path, endings := range packs {
-		if !slices.Contains(endings, "idx") {
+		marked := func(ending string) bool { return strings.HasPrefix(ending, retiredMark) }
+		if !slices.Contains(endings, "idx") || slices.ContainsFunc(endings, marked) {
 			delete(packs, path)
 		}
 	}
@@ -216,7 +216,7 @@ func (s *packSet) list() (map[string][]string, error) {
 }
 
 // open opens a pack. One that is damaged is left out and noted: what it may
-// hold is then not called missing. Packs that git treats apart are not merged.
+// hold is then not called missing. Packs that git treats apart are not replaced.
 func (s *packSet) open(path string, endings []string) (changed bool, err error) {
 	p, err := openPack(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -229,11 +229,12 @@ func (s *packSet) open(path string, endings []string) (changed bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	p.kept = slices.Contains(endings, "keep") && ourKeep(path+".keep")
-	apart := func(ending string) bool {
-		return ending == "keep" && !p.kept || ending == "promisor" || ending == "mtimes" || ending == "bitmap"
+	p.bases = s.bases
+	if slices.Contains(endings, "keep") {
+		p.keep = keepOf(path)
 	}
-	p.foreign.Store(s.stuck[path] || slices.ContainsFunc(endings, apart))
+	apart := func(ending string) bool { return ending == "promisor" || ending == "mtimes" }
+	p.foreign.Store(p.keep == otherKeep || slices.ContainsFunc(endings, apart) || !slices.Contains(endings, "pack"))
 	s.packs = append(s.packs, p)
 	return true, nil
 }

@@ -88,6 +88,20 @@ func appendEntryHeader(b []byte, t plumbing.ObjectType, size int) []byte {
 	return append(b, c)
 }
 
+// appendOffset writes how far before its own entry the base of a delta is: 7
+// bits a byte, highest first, each but the last one less than it counts.
+func appendOffset(b []byte, back int64) []byte {
+	var text [10]byte
+	at := len(text) - 1
+	text[at] = byte(back & 0x7f)
+	for back >>= 7; back > 0; back >>= 7 {
+		back--
+		at--
+		text[at] = 0x80 | byte(back&0x7f)
+	}
+	return append(b, text[at:]...)
+}
+
 // encodeIndex returns a pack's version 2 index. It sorts entries by hash.
 func encodeIndex(entries []entry, packSum []byte) []byte {
 	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.hash[:], b.hash[:]) })

@@ -159,6 +159,12 @@ func (m *machine) maintain(s *Storage) {
 	}
 }
 
+func (m *machine) compact(s *Storage) {
+	if err := compactAndReap(s); err != nil {
+		m.t.Error(err)
+	}
+}
+
 func varied(m *machine) {
 	for i := range 40 {
 		m.post(m.s, 1+i%3, i*31, mainRef)
@@ -178,6 +184,8 @@ func varied(m *machine) {
 		}
 	}
 	m.maintain(m.s)
+	m.post(m.s, 1, 10, mainRef)
+	m.compact(m.s)
 	m.post(m.s, 1, 10, mainRef)
 }
 
@@ -219,6 +227,7 @@ func mergingBeside(m *machine) {
 				return
 			default:
 				m.maintain(merger)
+				m.compact(merger)
 			}
 		}
 	})

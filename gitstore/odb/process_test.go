@@ -22,11 +22,12 @@ import (
 const jobVariable = "ODB_TEST_JOB"
 
 var jobs = map[string]func(dir, name string) error{
-	"post":  postUntilTold,
-	"read":  readUntilTold,
-	"init":  func(dir, _ string) error { return Init(dir, Options{}) },
-	"once":  func(dir, name string) error { return postOnce(dir, name) },
-	"merge": mergeUntilTold,
+	"post":    postUntilTold,
+	"read":    readUntilTold,
+	"init":    func(dir, _ string) error { return Init(dir, Options{}) },
+	"once":    func(dir, name string) error { return postOnce(dir, name) },
+	"merge":   mergeUntilTold,
+	"compact": func(dir, _ string) error { return workUntilTold(dir, compactAndReap) },
 }
 
 func runJob(job string) int {
@@ -224,12 +225,16 @@ func readUntilTold(dir, _ string) error {
 }
 
 func mergeUntilTold(dir, _ string) error {
+	return workUntilTold(dir, func(s *Storage) error { return s.Maintain(context.Background()) })
+}
+
+func workUntilTold(dir string, work func(*Storage) error) error {
 	s, err := Open(dir, Options{})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	return until(told(), func(int) error { return s.Maintain(context.Background()) })
+	return until(told(), func(int) error { return work(s) })
 }
 
 // checkAcknowledged holds what processes printed against the store: every id

@@ -36,6 +36,9 @@ func (s *Storage) recoverIfNeeded() error {
 	if err := s.clearLocks(); err != nil {
 		return err
 	}
+	if err := s.reap(0); err != nil { // whoever read them went down with the machine
+		return err
+	}
 	return s.replay()
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -48,6 +49,7 @@ type Storage struct {
 
 	dir  string
 	opts Options
+	now  func() time.Time
 
 	packs   packSet
 	lock    storeLock
@@ -72,7 +74,7 @@ func Open(dir string, o Options) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Storage{dir: dir, opts: o, checked: map[string][2]stamp{}}
+	s := &Storage{dir: dir, opts: o, now: time.Now, checked: map[string][2]stamp{}}
 	files := filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault())
 	s.ConfigStorage, s.IndexStorage = files.ConfigStorage, files.IndexStorage
 	s.ShallowStorage, s.ModuleStorage = files.ShallowStorage, files.ModuleStorage
