@@ -73,8 +73,11 @@ type Store struct {
 
 	projection *projection // nil: answers come from the tree
 
-	groups     atomic.Int64   // committed by this process since it last asked for maintenance
-	upkeep     chan struct{}  // holds a token while maintenance runs
+	groups     atomic.Int64    // committed by this process since it last asked for maintenance
+	upkeep     chan struct{}   // holds a token while maintenance runs
+	compacting chan struct{}   // holds one while packs are compacted
+	closes     context.Context // ends when Close begins
+	beginClose context.CancelFunc
 	background sync.WaitGroup // export and maintenance
 	closing    sync.Once
 	closed     error
@@ -96,7 +99,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{dir: dir, opts: o, now: o.Now, log: o.Logger, db: db}
 	s.clock = event.NewClock(o.Now)
-	s.upkeep = make(chan struct{}, 1)
+	s.upkeep, s.compacting = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.closes, s.beginClose = context.WithCancel(context.WithoutCancel(ctx))
 	s.joins.turn = make(chan struct{}, 1)
 	s.queue.init(db.StateDir(), o)
 	if err := s.checkBranches(); err != nil {
@@ -116,10 +120,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // process that will wait for a while calls it; the next read costs little more.
 func (s *Store) ReleaseMemory() { s.db.ReleasePages() }
 
-// Close finishes the export and whatever maintenance is due, and lets go of
-// the files. Closing twice is harmless; any other use afterwards is not.
+// Close finishes the export and whatever maintenance is due, but for
+// compaction, which it interrupts, and lets go of the files. Closing twice is harmless; any other use afterwards is not.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		s.beginClose()
 		if s.groups.Load() > 0 {
 			s.maintainSoon()
 		}
@@ -136,32 +141,3 @@ func (s *Store) Dir() string { return s.dir }
 // Storer returns the repository for go-git: git.Open(s.Storer(), nil). What is
 // written through it bypasses the store's rules.
 func (s *Store) Storer() storage.Storer { return s.db }
-
-// maintainEvery is how many groups are committed before maintenance is asked
-// for whatever this process knows: other processes make small packs too.
-const maintainEvery = 8
-
-// committed counts a group that was committed, and starts maintenance when it
-// is due.
-func (s *Store) committed() {
-	if s.groups.Add(1) >= maintainEvery || s.db.MaintenanceDue() {
-		s.maintainSoon()
-	}
-}
-
-// maintainSoon merges small packs in the background. One run at a time is
-// enough: another group asks again.
-func (s *Store) maintainSoon() {
-	select {
-	case s.upkeep <- struct{}{}:
-	default:
-		return
-	}
-	s.groups.Store(0)
-	s.background.Go(func() {
-		defer func() { <-s.upkeep }()
-		if err := s.db.Maintain(context.Background()); err != nil {
-			s.log.Warn("packs could not be merged; it is tried again after a while", "err", err)
-		}
-	})
-}

@@ -39,6 +39,8 @@ holds the list under a plural key, beside what belongs to the page:
   init                      {store, agent, created}
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}
+  gc                        {store, before, after, replaced}, each {objects,
+                             packs, loose, bytes}
   export                    {store, files}
   import                    {store, system, path, dry_run, agents, projects,
                              threads, messages, states, added,

@@ -1,6 +1,7 @@
 package odb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ type Compacted struct {
 }
 
 // Compact writes all objects into one pack, as small as it can: trees and
-// messages as deltas on later ones, everything else compressed. It may run
+// messages as deltas on later ones, everything else compressed. A pack that it
+// made before is left as it is if little is new beside it. It may run
 // beside readers, writers and git. Whatever ends it, be it ctx, a crash or a
 // power loss, leaves the store as it was, or compacted. It waits for another
 // compaction to end.
@@ -52,18 +54,8 @@ func (s *Storage) Compact(ctx context.Context, progress func(done, total int)) (
 	if result.Before, err = s.size(); err != nil {
 		return nil, err
 	}
-	for looks := 1; s.wantsCompaction(); looks++ {
-		c := &compaction{encoders: runtime.GOMAXPROCS(0), progress: progress}
-		err := s.compact(ctx, c, s.packs.matching((*pack).mergeable), s.looseObjects())
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) || looks == calm {
-			return nil, err
-		}
-		if _, err := s.packs.rescan(); err != nil { // others have merged packs
-			return nil, err
-		}
+	if err := s.gather(ctx, progress); err != nil {
+		return nil, err
 	}
 	if err := s.reap(grace); err != nil {
 		return nil, err
@@ -71,11 +63,52 @@ func (s *Storage) Compact(ctx context.Context, progress func(done, total int)) (
 	return result, s.sizeAfter(result)
 }
 
-// wantsCompaction says whether there is more than one pack that is as small as
-// it can be.
-func (s *Storage) wantsCompaction() bool {
-	packs := s.packs.matching((*pack).mergeable)
-	return len(packs) > 1 || len(packs) == 1 && packs[0].keep != compactKeep || len(s.looseObjects()) > 0
+// gather compacts what there is to compact, again if others have merged packs
+// meanwhile.
+func (s *Storage) gather(ctx context.Context, progress func(done, total int)) error {
+	for looks := 1; ; looks++ {
+		loose := s.looseObjects()
+		packs := s.toGather(loose)
+		if len(packs)+len(loose) == 0 {
+			return nil
+		}
+		c := &compaction{encoders: runtime.GOMAXPROCS(0), progress: progress}
+		err := s.compact(ctx, c, packs, loose)
+		if !errors.Is(err, fs.ErrNotExist) || looks == calm {
+			return err
+		}
+		if _, err := s.packs.rescan(); err != nil {
+			return err
+		}
+	}
+}
+
+// enoughNew is what part of a compacted pack has to be new beside it before it
+// is written again: one in so many. A pack that is left costs little space.
+const enoughNew = 16
+
+// toGather returns the packs that Compact makes one of: all that are not
+// compacted yet, and of the others those that are not much larger than what
+// they are put together with.
+func (s *Storage) toGather(loose []plumbing.Hash) []*pack {
+	all := s.packs.matching((*pack).mergeable)
+	fresh := slices.DeleteFunc(slices.Clone(all), func(p *pack) bool { return p.keep == compactKeep })
+	done := slices.DeleteFunc(all, func(p *pack) bool { return p.keep != compactKeep })
+	slices.SortStableFunc(done, func(a, b *pack) int { return cmp.Compare(a.count, b.count) })
+	objects := len(loose)
+	for _, p := range fresh {
+		objects += p.count
+	}
+	for _, p := range done {
+		if p.count > max(objects*enoughNew, tierLimits[1]) {
+			break
+		}
+		fresh, objects = append(fresh, p), objects+p.count
+	}
+	if len(fresh) == 1 && fresh[0].keep == compactKeep && len(loose) == 0 {
+		return nil
+	}
+	return fresh
 }
 
 // lockCompaction excludes other compactions, of all processes.

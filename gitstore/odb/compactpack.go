@@ -91,7 +91,7 @@ func (c *compaction) walk(ctx context.Context) (err error) {
 			select {
 			case to <- part:
 			case <-ctx.Done():
-				return context.Cause(ctx)
+				return ctx.Err()
 			}
 		}
 		part = &portion{done: make(chan struct{})}
@@ -128,7 +128,7 @@ func (c *compaction) rest(ctx context.Context, last *time.Time) error {
 		*last = time.Now()
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 
@@ -143,7 +143,7 @@ func (c *compaction) encode(ctx context.Context) (err error) {
 		}
 		close(part.done)
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (c *compaction) store(ctx context.Context, out *packStream) (err error) {
 		select {
 		case <-part.done:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		for k := range part.all {
 			j := &part.all[k]

@@ -17,8 +17,13 @@ import (
 // is marked by a file beside it, whose ending tells its tier and when it was
 // replaced. skein does not look at it any more; git still does.
 const (
-	grace     = 10 * time.Minute
-	graceMost = 64 // packs of a tier; at hundreds of posts a second the oldest go sooner
+	grace = 10 * time.Minute
+
+	// How many replaced packs of a tier stay at most, of the small tiers and of
+	// those from largeTier on. Beyond that the oldest go sooner.
+	graceSmall = 64
+	graceLarge = 16
+	largeTier  = 3
 )
 
 // retiredMark begins the ending of the file that marks a replaced pack.
@@ -90,7 +95,11 @@ func (s *Storage) reap(age time.Duration) error {
 	of := map[int]int{}
 	over := slices.DeleteFunc(all, func(r retired) bool {
 		of[r.tier]++
-		return of[r.tier] <= graceMost && s.now().Sub(r.at).Abs() < age
+		most := graceSmall
+		if r.tier >= largeTier {
+			most = graceLarge
+		}
+		return of[r.tier] <= most && s.now().Sub(r.at).Abs() < age
 	})
 	over = slices.DeleteFunc(over, func(r retired) bool {
 		err := s.removePack(r)

@@ -112,7 +112,7 @@ func (s *Storage) replaceAll(ctx context.Context, next func() []*pack, with func
 		}
 		packs := next()
 		if len(packs) == 0 || ctx.Err() != nil {
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		err := s.compact(ctx, with(), packs, nil)
 		var damaged *DamagedError

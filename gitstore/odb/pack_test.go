@@ -283,7 +283,7 @@ func TestTiers(t *testing.T) {
 			most, files = max(most, len(s.packs.packs)), max(files, len(all))
 		}
 	}
-	if most > 100 || files > 100+graceMost*len(s.packs.tiers()) {
+	if most > 100 || files > 100+graceSmall*len(s.packs.tiers()) {
 		t.Errorf("there were %d packs, and %d files of packs", most, files)
 	}
 	t.Logf("%d batches: at most %d packs, and %d with those that were replaced", n, most, files)
