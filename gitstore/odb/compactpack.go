@@ -3,6 +3,7 @@ package odb
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/binary"
@@ -10,11 +11,11 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/klauspost/compress/zlib"
-	"golang.org/x/sync/errgroup"
 )
 
 // job is an object on its way into the new pack. Those whose body is known are
@@ -63,20 +64,26 @@ func (c *compaction) mark() string {
 }
 
 // write writes the pack to f and returns its checksum.
-func (c *compaction) write(ctx context.Context, f io.Writer) ([]byte, error) {
+func (c *compaction) write(outer context.Context, f io.Writer) ([]byte, error) {
 	c.todo, c.order = make(chan *portion, c.encoders), make(chan *portion, 2*c.encoders)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(c.todo)
-		defer close(c.order)
-		return c.walk(ctx)
-	})
-	for range c.encoders {
-		group.Go(func() error { return c.encode(ctx) })
+	ctx, stop := context.WithCancelCause(outer)
+	defer stop(nil)
+	var crew sync.WaitGroup
+	start := func(work func(context.Context) error) {
+		crew.Go(func() {
+			if err := work(ctx); err != nil {
+				stop(err) // the first error counts
+			}
+		})
 	}
 	out := newPackStream(f, c.set.count)
-	group.Go(func() error { return c.store(ctx, out) })
-	if err := group.Wait(); err != nil {
+	start(c.walk)
+	for range c.encoders {
+		start(c.encode)
+	}
+	start(func(ctx context.Context) error { return c.store(ctx, out) })
+	crew.Wait()
+	if err := cmp.Or(outer.Err(), context.Cause(ctx)); err != nil {
 		return nil, err
 	}
 	return out.finish()
@@ -84,6 +91,8 @@ func (c *compaction) write(ctx context.Context, f io.Writer) ([]byte, error) {
 
 // walk sends portions to the encoders, and at once to the writer.
 func (c *compaction) walk(ctx context.Context) (err error) {
+	defer close(c.todo)
+	defer close(c.order)
 	defer recoverFault(debug.SetPanicOnFault(true), &err)
 	part := &portion{done: make(chan struct{})}
 	flush := func() error {

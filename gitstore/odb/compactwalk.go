@@ -1,9 +1,6 @@
 package odb
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -33,12 +30,6 @@ const (
 	hopBase = 16
 	maxHops = hopBase * hopBase * hopBase
 )
-
-// node is a tree on the walk.
-type node struct {
-	i    uint32
-	data []byte
-}
 
 func (w *walker) state(i uint32) *objectState { return &w.set.state[i] }
 
@@ -91,33 +82,6 @@ func (w *walker) classify() error {
 		}
 	}
 	return nil
-}
-
-// commitLinks is what a commit refers to.
-type commitLinks struct {
-	tree    plumbing.Hash
-	parents []plumbing.Hash
-}
-
-func parseCommit(data []byte) (c commitLinks) {
-	for len(data) > 0 {
-		line, rest, _ := bytes.Cut(data, []byte{'\n'})
-		key, value, _ := bytes.Cut(line, []byte{' '})
-		var h plumbing.Hash
-		if n, err := hex.Decode(h[:], value[:min(len(value), 40)]); err != nil || n != 20 {
-			break
-		}
-		switch string(key) {
-		case "tree":
-			c.tree = h
-		case "parent":
-			c.parents = append(c.parents, h)
-		default:
-			return c
-		}
-		data = rest
-	}
-	return c
 }
 
 // line emits commits from i back along first parents, with what each brought.
@@ -193,7 +157,7 @@ func (w *walker) snapshot(tree node) error {
 	if err := w.version(tree, node{i: none}); err != nil {
 		return err
 	}
-	return w.entries(tree, func(e treeEntry) error {
+	return tree.entries(func(e treeEntry) error {
 		if !e.isTree() {
 			return nil
 		}
@@ -214,7 +178,7 @@ func (w *walker) take(tree node) error {
 		return err
 	}
 	w.state(tree.i).flags |= taken
-	return w.entries(tree, w.takeEntry)
+	return tree.entries(w.takeEntry)
 }
 
 func (w *walker) takeEntry(e treeEntry) error {
@@ -439,64 +403,4 @@ func (w *walker) send(j job) error {
 	}
 	st.flags |= emitted
 	return w.emit(j)
-}
-
-// treeEntry is an entry of a tree. Its name is nil at the end.
-type treeEntry struct {
-	mode, name []byte
-	hash       plumbing.Hash
-}
-
-func (e treeEntry) isTree() bool { return len(e.mode) > 0 && e.mode[0] == '4' }
-
-// nextEntry returns the first entry of a tree and what follows. What is no
-// tree ends there.
-func nextEntry(b []byte) (e treeEntry, rest []byte) {
-	space, end := bytes.IndexByte(b, ' '), bytes.IndexByte(b, 0)
-	if space < 0 || end < space || len(b) < end+21 {
-		return treeEntry{}, nil
-	}
-	e = treeEntry{mode: b[:space], name: b[space+1 : end]}
-	copy(e.hash[:], b[end+1:])
-	return e, b[end+21:]
-}
-
-// compareEntries orders entries as git does: a directory's name as if it ended
-// in a slash, the end of a tree last.
-func compareEntries(x, y treeEntry) int {
-	switch {
-	case x.name == nil || y.name == nil:
-		return cmp.Compare(len(y.mode), len(x.mode))
-	case bytes.Equal(x.name, y.name) && x.isTree() == y.isTree():
-		return 0
-	}
-	n := min(len(x.name), len(y.name))
-	if c := bytes.Compare(x.name[:n], y.name[:n]); c != 0 {
-		return c
-	}
-	return cmp.Compare(x.after(n), y.after(n))
-}
-
-// after returns the byte at n of the name, and what git takes to be behind it.
-func (e treeEntry) after(n int) byte {
-	switch {
-	case n < len(e.name):
-		return e.name[n]
-	case e.isTree():
-		return '/'
-	}
-	return 0
-}
-
-func (w *walker) entries(tree node, each func(treeEntry) error) error {
-	for b := tree.data; len(b) > 0; {
-		var e treeEntry
-		if e, b = nextEntry(b); e.name == nil {
-			return nil
-		}
-		if err := each(e); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"container/list"
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -17,8 +16,8 @@ const (
 // safe for concurrent use; nil keeps nothing.
 type baseCache struct {
 	mu    sync.Mutex
-	items map[place]*list.Element
-	order list.List // the last used first
+	items map[place]*cached
+	ring  cached // before it the item used last, behind it the one to go first
 	used  int
 }
 
@@ -32,9 +31,15 @@ type cached struct {
 	at   place
 	kind plumbing.ObjectType
 	data []byte
+
+	before, behind *cached
 }
 
-func newBaseCache() *baseCache { return &baseCache{items: map[place]*list.Element{}} }
+func newBaseCache() *baseCache {
+	c := &baseCache{items: map[place]*cached{}}
+	c.ring.before, c.ring.behind = &c.ring, &c.ring
+	return c
+}
 
 func (c *baseCache) get(at place) (plumbing.ObjectType, []byte, bool) {
 	if c == nil {
@@ -42,12 +47,12 @@ func (c *baseCache) get(at place) (plumbing.ObjectType, []byte, bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.items[at]
+	item, ok := c.items[at]
 	if !ok {
 		return 0, nil, false
 	}
-	c.order.MoveToFront(e)
-	item := e.Value.(*cached)
+	item.leave()
+	c.enter(item)
 	return item.kind, item.data, true
 }
 
@@ -57,14 +62,14 @@ func (c *baseCache) put(at place, kind plumbing.ObjectType, data []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, there := c.items[at]; there {
+	if c.items[at] != nil {
 		return
 	}
-	c.items[at] = c.order.PushFront(&cached{at, kind, data})
+	item := &cached{at: at, kind: kind, data: data}
+	c.items[at] = item
+	c.enter(item)
 	for c.used += len(data); c.used > cacheSize; {
-		oldest := c.order.Remove(c.order.Back()).(*cached)
-		delete(c.items, oldest.at)
-		c.used -= len(oldest.data)
+		c.drop(c.ring.behind)
 	}
 }
 
@@ -75,11 +80,25 @@ func (c *baseCache) forget(p *pack) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for at, e := range c.items {
+	for at, item := range c.items {
 		if at.pack == p {
-			c.order.Remove(e)
-			c.used -= len(e.Value.(*cached).data)
-			delete(c.items, at)
+			c.drop(item)
 		}
 	}
+}
+
+// enter makes an item the one used last.
+func (c *baseCache) enter(item *cached) {
+	item.before, item.behind = c.ring.before, &c.ring
+	item.before.behind, item.behind.before = item, item
+}
+
+func (c *baseCache) drop(item *cached) {
+	item.leave()
+	delete(c.items, item.at)
+	c.used -= len(item.data)
+}
+
+func (item *cached) leave() {
+	item.before.behind, item.behind.before = item.behind, item.before
 }
