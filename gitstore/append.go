@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -36,6 +37,16 @@ func newRequest(h home, e *event.Event) *request {
 
 func (r *request) blobHash() plumbing.Hash {
 	return plumbing.ComputeHash(plumbing.BlobObject, r.file)
+}
+
+// settled tells whether a request of this process is done.
+func (r *request) settled() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (r *request) finish(err error) {
@@ -102,26 +113,18 @@ func (s *Store) append(ctx context.Context, r *request) error {
 }
 
 func (s *Store) leadUnlessDone(ctx context.Context, r *request) error {
-	select {
-	case <-r.done:
+	if r.settled() {
 		return nil
-	default:
-		return s.lead(ctx)
 	}
+	return s.lead(ctx, r)
 }
 
-// lead takes the store's lock and commits what waits. On success everything
-// that this process had waiting is done.
-func (s *Store) lead(ctx context.Context) error {
-	unlock, ok, err := s.db.TryLock()
-	if err != nil {
+// lead takes the store's lock and commits what waits in this process, unless
+// another leader commits r before that. On success r is done.
+func (s *Store) lead(ctx context.Context, r *request) error {
+	unlock, err := s.awaitTurn(ctx, r)
+	if err != nil || unlock == nil {
 		return err
-	}
-	if !ok {
-		s.queue.spool()
-		if unlock, err = s.db.Lock(ctx); err != nil {
-			return err
-		}
 	}
 	moved := s.commitWaiting()
 	unlock()
@@ -132,15 +135,61 @@ func (s *Store) lead(ctx context.Context) error {
 	return nil
 }
 
+// awaitTurn takes the store's lock; unlock is nil if another process has
+// committed r by then. While somebody holds the lock, a copy of what waits here
+// lies in the queue. When the holder lets go, all who wait look for its answers
+// at once and need not have the lock in turn to learn that they are done. Those
+// who came too late for it try for the lock; one of them will lead the others.
+func (s *Store) awaitTurn(ctx context.Context, r *request) (unlock func(), err error) {
+	for {
+		if unlock, ok, err := s.tryTurn(ctx); ok || err != nil {
+			return unlock, err
+		}
+		if unlock, err = s.db.RLock(ctx); err != nil {
+			return nil, err
+		}
+		s.queue.settleWaiting()
+		unlock()
+		if r.settled() {
+			return nil, nil
+		}
+	}
+}
+
+// A holder of the RLock has it for moments, but keeps others from the lock.
+const (
+	turnTries = 3
+	turnPause = 200 * time.Microsecond // at most; chance decides who leads
+)
+
+// tryTurn takes the store's lock unless somebody has it.
+func (s *Store) tryTurn(ctx context.Context) (unlock func(), ok bool, err error) {
+	for i := 0; i < turnTries && ctx.Err() == nil; i++ {
+		if unlock, ok, err = s.db.TryLock(); ok || err != nil {
+			return unlock, ok, err
+		}
+		s.queue.spool()
+		select {
+		case <-time.After(rand.N(turnPause)):
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("another process is writing to the store: %w", context.Cause(ctx))
+	}
+	return nil, false, err
+}
+
 // commitWaiting commits everything that waits in this process and in the
 // queue. It tells whether it committed anything.
 //
-// A process whose events another leader has taken only looks whether they are
-// there. It leaves the queue alone, so that it lets go of the lock at once and
+// A process whose events another leader has taken only looks what became of
+// them. It leaves the queue alone, so that it lets go of the lock at once and
 // the requests gather into a large group for the next who has to lead anyway.
 func (s *Store) commitWaiting() (moved bool) {
 	own := s.queue.take()
 	s.queue.reclaim(own)
+	own = s.queue.settleAnswered(own)
 	all := own
 	if slices.ContainsFunc(own, func(r *request) bool { return !r.spooled }) {
 		all = slices.Concat(own, s.readQueue(own))

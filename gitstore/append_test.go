@@ -151,14 +151,15 @@ func moveByGit(tb testing.TB, dir string) bool {
 
 func TestLargeEventsMakeSeveralGroups(t *testing.T) {
 	s := openTest(t, quiet)
+	var r *request
 	for i := range 7 {
-		r := newRequest(home{project: "p", thread: "t"}, &event.Event{From: "a", Body: []byte(strings.Repeat(fmt.Sprint(i), event.MaxBody))})
+		r = newRequest(home{project: "p", thread: "t"}, &event.Event{From: "a", Body: []byte(strings.Repeat(fmt.Sprint(i), event.MaxBody))})
 		if err := s.stamp(r); err != nil {
 			t.Fatal(err)
 		}
 		s.queue.add(r)
 	}
-	if err := s.lead(context.Background()); err != nil {
+	if err := s.lead(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
 	if h := checkQuiet(t, s); len(h.ids) != 7 {

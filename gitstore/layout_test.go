@@ -140,11 +140,13 @@ func TestPathsAreDeterministic(t *testing.T) {
 	for _, group := range []int{1, 7, 1000} {
 		s := openTest(t, quiet)
 		for i := 0; i < 1000; {
+			var r *request
 			for range min(group, 1000-i) {
-				s.queue.add(fixedRequest(t, i))
+				r = fixedRequest(t, i)
+				s.queue.add(r)
 				i++
 			}
-			if err := s.lead(t.Context()); err != nil {
+			if err := s.lead(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 		}

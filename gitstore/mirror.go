@@ -30,6 +30,7 @@ type mirror struct {
 	mu      sync.Mutex
 	running bool
 	again   bool
+	hurry   chan struct{} // closed when the store is closed
 
 	// Of the goroutine that runs.
 	base    plumbing.Hash // the commit tried last, if it failed in part
@@ -37,13 +38,15 @@ type mirror struct {
 }
 
 const (
+	exportDelay = 20 * time.Millisecond // in which more may come, to be exported at once
 	exportRetry = time.Minute           // how often a failed export is tried again
 	exportPoll  = 10 * time.Millisecond // how often Export asks for the lock
 )
 
 func newMirror(s *Store) *mirror {
 	state := s.db.StateDir()
-	return &mirror{s: s, lock: filepath.Join(state, "export.lock"), marker: filepath.Join(state, "exported")}
+	return &mirror{s: s, lock: filepath.Join(state, "export.lock"), marker: filepath.Join(state, "exported"),
+		hurry: make(chan struct{})}
 }
 
 // exportSoon brings the files up to date in the background.
@@ -63,6 +66,7 @@ func (s *Store) exportSoon() {
 
 func (m *mirror) run() {
 	for m.next() {
+		m.gather()
 		if err := m.catchUp(); err != nil {
 			m.s.log.Warn("the files beside .git are not up to date; it is tried again later", "err", err)
 		}
@@ -75,6 +79,17 @@ func (m *mirror) next() bool {
 	m.running = m.again
 	m.again = false
 	return m.running
+}
+
+// gather waits for what comes soon, so that it is exported at once.
+func (m *mirror) gather() {
+	select {
+	case <-time.After(exportDelay):
+	case <-m.hurry:
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.again = false
 }
 
 // catchUp exports what is new, unless another process is at it.
@@ -93,6 +108,7 @@ func (m *mirror) catchUp() error {
 		if now, err := m.s.tip(mainRef); err != nil || now == tip {
 			return err
 		}
+		m.gather()
 	}
 }
 

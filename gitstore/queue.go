@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"skein/gitstore/event"
 	"skein/gitstore/odb"
 )
@@ -28,7 +26,7 @@ import (
 //	<id>.req   waits; its owner may still withdraw it by removing it
 //	<id>.take  taken by a leader, which removes it after the commit
 //	<id>.bad   refused by a leader; kept for a person to look at
-//	answers    the commits that the last group gave to other processes
+//	answers    what the last group has made of other processes' requests
 //
 // The leader holds the lock from taking to removing. If it dies in between,
 // the next one finds the .take file and commits it, or finds that it has been
@@ -151,51 +149,8 @@ func (q *queue) settle(r *request, err error) {
 		q.remove(r.claimed)
 	case !foreign && r.spooled:
 		q.remove(q.path(r.event.ID, queueTaken))
-		if err == nil && r.commit.IsZero() {
-			r.commit = q.answer(r.event.ID)
-		}
 	}
 	r.finish(err)
-}
-
-// answerSize is the length of a line of the answers: id, space, commit, newline.
-const answerSize = 26 + 1 + 40 + 1
-
-// leaveAnswers tells the owners of requests which commits theirs have become;
-// those who miss it find out from the history. The caller holds the lock.
-func (q *queue) leaveAnswers(group []*request) {
-	var lines []byte
-	for _, r := range group {
-		if r.done == nil && !r.commit.IsZero() {
-			lines = append(lines, r.event.ID.String()+" "+r.commit.String()+"\n"...)
-		}
-	}
-	if len(lines) == 0 {
-		return
-	}
-	f, err := q.fs.OpenFile(filepath.Join(q.dir, queueAnswers), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		_, err = f.Write(lines)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		q.log.Debug("no answers left for other processes", "err", err)
-	}
-}
-
-// answer returns the commit that a leader has left for an event; zero if it
-// has not. The caller holds the lock.
-func (q *queue) answer(id event.ID) plumbing.Hash {
-	lines, err := os.ReadFile(filepath.Join(q.dir, queueAnswers))
-	if err != nil {
-		return plumbing.ZeroHash
-	}
-	for ; len(lines) >= answerSize; lines = lines[answerSize:] {
-		if line := string(lines[:answerSize]); strings.HasPrefix(line, id.String()+" ") {
-			return plumbing.NewHash(line[27:67])
-		}
-	}
-	return plumbing.ZeroHash
 }
 
 func (q *queue) remove(name string) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,8 +117,8 @@ func TestHolderCommitsForTheWaiter(t *testing.T) {
 	if commit := git(t, holder.Dir(), "log", "--format=%H", "--grep", got.m.ID.String(), "main"); commit != got.m.Commit.String() {
 		t.Errorf("the commit is said to be %s and is %s", got.m.Commit, commit)
 	}
-	if answer := waiter.queue.answer(got.m.ID); answer != got.m.Commit {
-		t.Errorf("the holder answered %s", answer)
+	if a, _ := findAnswer(waiter.queue.readAnswers(math.MaxInt), got.m.ID); a.commit != got.m.Commit || a.path != got.m.Path {
+		t.Errorf("the holder answered %+v", a)
 	}
 	checkQueueEmpty(t, holder.Dir())
 }

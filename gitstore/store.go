@@ -125,6 +125,9 @@ func (s *Store) ReleaseMemory() { s.db.ReleasePages() }
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.beginClose()
+		if s.mirror != nil {
+			close(s.mirror.hurry)
+		}
 		if s.groups.Load() > 0 {
 			s.maintainSoon()
 		}

@@ -56,19 +56,20 @@ func fill(tb testing.TB, s *Store, n int, thread func(i int) string) {
 	tb.Helper()
 	const group = 100
 	for i := 0; i < n; {
+		var r *request
 		for range min(group, n-i) {
 			ref, err := event.ParseThreadRef(thread(i))
 			if err != nil {
 				tb.Fatal(err)
 			}
-			r := newRequest(threadHome(ref), &event.Event{From: "filler", Body: fmt.Appendf(nil, "message %d\n\n%s", i, sampleBody)})
+			r = newRequest(threadHome(ref), &event.Event{From: "filler", Body: fmt.Appendf(nil, "message %d\n\n%s", i, sampleBody)})
 			if err := s.stamp(r); err != nil {
 				tb.Fatal(err)
 			}
 			s.queue.add(r)
 			i++
 		}
-		if err := s.lead(context.Background()); err != nil {
+		if err := s.lead(context.Background(), r); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -114,7 +114,7 @@ func (s *Storage) toGather(loose []plumbing.Hash) []*pack {
 // lockCompaction excludes other compactions, of all processes.
 func (s *Storage) lockCompaction(ctx context.Context) (unlock func(), err error) {
 	lock := s.compactionLock()
-	if err := waitLock(ctx, lock); err != nil {
+	if err := waitLock(ctx, lock, lock.Lock); err != nil {
 		return nil, err
 	}
 	return func() { _ = lock.Unlock() }, nil // closing the descriptor unlocks

@@ -36,9 +36,9 @@ func (s *Storage) Lock(ctx context.Context) (unlock func(), err error) {
 	}
 	for {
 		file := l.file()
-		ok, err := s.tryLock(file)
+		ok, err := s.tryLock(file.TryLock)
 		if err == nil && !ok {
-			err = waitLock(ctx, file)
+			err = waitLock(ctx, file, file.Lock)
 		}
 		if err != nil {
 			<-l.held
@@ -61,7 +61,7 @@ func (s *Storage) TryLock() (unlock func(), ok bool, err error) {
 	}
 	for {
 		file := l.file()
-		ok, err = s.tryLock(file)
+		ok, err = s.tryLock(file.TryLock)
 		if err != nil || !ok {
 			<-l.held
 			return nil, false, err
@@ -73,15 +73,27 @@ func (s *Storage) TryLock() (unlock func(), ok bool, err error) {
 	}
 }
 
+// RLock waits until nobody holds the store's lock, and then keeps others from
+// taking it. Any number may have it so at the same time, and all who wait get it
+// at once: it is for a short look at what the holder has left.
+func (s *Storage) RLock(ctx context.Context) (unlock func(), err error) {
+	file := s.lock.file()
+	ok, err := s.tryLock(file.TryRLock)
+	if err == nil && !ok {
+		err = waitLock(ctx, file, file.RLock)
+	}
+	return func() { _ = file.Unlock() }, err
+}
+
 func (l *storeLock) file() *flock.Flock { return flock.New(l.path, flock.SetPermissions(0o600)) }
 
-func (s *Storage) tryLock(file *flock.Flock) (bool, error) {
-	ok, err := file.TryLock()
+func (s *Storage) tryLock(try func() (bool, error)) (bool, error) {
+	ok, err := try()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := mkdir(s.fs(), s.StateDir()); err != nil {
 			return false, fmt.Errorf("lock the store: %w", err)
 		}
-		ok, err = file.TryLock()
+		ok, err = try()
 	}
 	if err != nil {
 		return false, fmt.Errorf("lock the store: %w", err)
@@ -109,9 +121,9 @@ func (l *storeLock) unlocker(file *flock.Flock) func() {
 // waitLock blocks in the kernel, which wakes waiters in turn and at once;
 // polling would do neither. The call cannot be interrupted, so a cancelled
 // wait leaves a goroutine that lets go as soon as it gets the lock.
-func waitLock(ctx context.Context, file *flock.Flock) error {
+func waitLock(ctx context.Context, file *flock.Flock, lock func() error) error {
 	locked := make(chan error, 1)
-	go func() { locked <- file.Lock() }()
+	go func() { locked <- lock() }()
 	select {
 	case err := <-locked:
 		if err != nil {
