@@ -12,9 +12,9 @@ import (
 	"skein/gitstore/index"
 )
 
-// indexStretch is how many commits a build takes in one transaction: less than
-// a second's work.
-const indexStretch = 20_000
+// buildStep is how many commits a build takes in one transaction: less than a
+// second's work.
+const buildStep = 20_000
 
 // plan is the states that a build goes through, from the one that it began
 // with to what were the tips then.
@@ -29,16 +29,16 @@ func (p plan) after(at index.State) (next index.State, ok bool) {
 	return p[i+1], true
 }
 
-// plan plans the way from one state to another: first the conversation, then
+// planned plans the way from one state to another: first the conversation, then
 // the receipts.
-func (s *Store) plan(ctx context.Context, from, to index.State) (plan, error) {
+func (p *projection) planned(ctx context.Context, from, to index.State) (plan, error) {
 	all := plan{from}
 	at := from
 	for _, b := range []struct {
 		from, to plumbing.Hash
 		part     *[20]byte
 	}{{from.Main, to.Main, &at.Main}, {from.Agents, to.Agents, &at.Agents}} {
-		stops, err := s.stops(ctx, b.from, b.to)
+		stops, err := p.stops(ctx, b.from, b.to)
 		if err != nil {
 			return nil, err
 		}
@@ -50,10 +50,10 @@ func (s *Store) plan(ctx context.Context, from, to index.State) (plan, error) {
 	return all, nil
 }
 
-// stops returns every indexStretch-th commit of a branch between two, and the
-// last one. If history has been rewritten, so that it does not lead from one
+// stops returns every p.step-th commit of a branch between two, and the last
+// one. If history has been rewritten, so that it does not lead from one
 // to the other, that is the only one.
-func (s *Store) stops(ctx context.Context, from, to plumbing.Hash) ([]plumbing.Hash, error) {
+func (p *projection) stops(ctx context.Context, from, to plumbing.Hash) ([]plumbing.Hash, error) {
 	if from == to {
 		return nil, nil
 	}
@@ -64,10 +64,10 @@ func (s *Store) stops(ctx context.Context, from, to plumbing.Hash) ([]plumbing.H
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if n%indexStretch == 0 {
+		if n%p.step == 0 {
 			stops = append(stops, h)
 		}
-		c, err := s.commitInfo(h)
+		c, err := p.s.commitInfo(h)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func (p *projection) stretch(ctx context.Context, x *index.Index) (there bool, e
 	}
 	next, ok := p.plan.after(at)
 	if !ok {
-		if p.plan, err = p.s.plan(ctx, at, tips); err != nil {
+		if p.plan, err = p.planned(ctx, at, tips); err != nil {
 			return false, err
 		}
 		next, _ = p.plan.after(at)

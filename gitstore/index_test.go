@@ -97,7 +97,7 @@ func (w *world) agree(rt *rapid.T, q question) {
 		if cursor = next; cursor == "" {
 			return
 		}
-		if rapid.IntRange(0, 9).Draw(rt, "post between pages?") == 0 {
+		if rt != nil && rapid.IntRange(0, 9).Draw(rt, "post between pages?") == 0 {
 			fill(w.tb, w.s, 2, func(int) string { return worldThreads[0] })
 		}
 	}
@@ -113,14 +113,7 @@ func drawQuestion(rt *rapid.T, w *world) question {
 	case "inbox":
 		q := InboxQuery{Agent: rapid.SampledFrom(worldAgents).Draw(rt, "agent"), Thread: maybe("thread", append(worldThreads, "axon/none")...), From: maybe("from", append(worldAgents, "filler")...),
 			Tag: maybe("tag", "QUESTION", "answer"), IncludeRead: rapid.Bool().Draw(rt, "read"), Limit: limit}
-		return question{fmt.Sprintf("%+v", q), func(s *Store, cursor string) (any, string, error) {
-			q.Cursor = cursor
-			in, err := s.Inbox(ctx, q)
-			if err != nil {
-				return nil, "", err
-			}
-			return in, in.Next, nil
-		}}
+		return w.inboxQuestion(q)
 	case "threads":
 		f := ThreadFilter{Project: maybe("project", "axon", "none"), Status: maybe("status", "Resolved", "active"), Member: maybe("member", worldAgents...), Limit: rapid.IntRange(0, 3).Draw(rt, "most")}
 		return question{fmt.Sprintf("%+v", f), func(s *Store, _ string) (any, string, error) {
@@ -146,9 +139,24 @@ func drawQuestion(rt *rapid.T, w *world) question {
 		}}
 	}
 	q := SearchQuery{Text: drawText(rt), Project: maybe("project", "axon"), Status: maybe("status", "resolved"), Member: maybe("member", worldAgents...), Tag: maybe("tag", "question"), Limit: limit}
+	return w.searchQuestion(q)
+}
+
+func (w *world) inboxQuestion(q InboxQuery) question {
 	return question{fmt.Sprintf("%+v", q), func(s *Store, cursor string) (any, string, error) {
 		q.Cursor = cursor
-		found, err := s.Search(ctx, q)
+		in, err := s.Inbox(context.Background(), q)
+		if err != nil {
+			return nil, "", err
+		}
+		return in, in.Next, nil
+	}}
+}
+
+func (w *world) searchQuestion(q SearchQuery) question {
+	return question{fmt.Sprintf("%+v", q), func(s *Store, cursor string) (any, string, error) {
+		q.Cursor = cursor
+		found, err := s.Search(context.Background(), q)
 		if err != nil {
 			return nil, "", err
 		}

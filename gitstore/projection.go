@@ -25,6 +25,9 @@ type projection struct {
 	s   *Store
 	dir string
 
+	most int // files that a call catches up with
+	step int // commits that a build takes in one transaction
+
 	mu sync.Mutex
 	x  *index.Index // nil: not open
 
@@ -39,7 +42,10 @@ type projection struct {
 }
 
 func newProjection(s *Store) *projection {
-	p := &projection{s: s, dir: filepath.Join(s.db.StateDir(), "index"), turn: make(chan struct{}, 1)}
+	p := &projection{s: s, dir: filepath.Join(s.db.StateDir(), "index"), most: mostInCall, step: buildStep, turn: make(chan struct{}, 1)}
+	if s.opts.Resident {
+		p.most = mostInResident
+	}
 	p.life, p.end = context.WithCancel(context.Background())
 	return p
 }
@@ -238,7 +244,7 @@ func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, 
 		if err != nil || v.State() == tips {
 			return v, err
 		}
-		at, most := v.State(), p.mostInCall(v)
+		at, most := v.State(), p.bound(v)
 		v.Close()
 		err = p.update(ctx, x, at, tips, most)
 		switch {
@@ -277,10 +283,6 @@ const (
 	mostShare      = 16
 )
 
-func (p *projection) mostInCall(v *index.View) int {
-	most := mostInCall
-	if p.s.opts.Resident {
-		most = mostInResident
-	}
-	return max(most, v.Messages()/mostShare)
+func (p *projection) bound(v *index.View) int {
+	return max(p.most, v.Messages()/mostShare)
 }

@@ -1,0 +1,105 @@
+package gitstore
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"skein/gitstore/event"
+	"skein/gitstore/index"
+)
+
+// inSteps opens a store once more whose index is built in small steps.
+func inSteps(t *testing.T, dir string) *Store {
+	t.Helper()
+	s := openTest(t, Options{Dir: dir, NoSync: true, NoMirror: true, Resident: true})
+	s.projection.most, s.projection.step = 5, 40
+	return s
+}
+
+func indexState(t *testing.T, s *Store) index.State {
+	t.Helper()
+	x, err := s.projection.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := x.View(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	return v.State()
+}
+
+// TestBuildInSteps: as long as a large index is being built the tree answers;
+// a build that is interrupted goes on where it was, and afterwards the index
+// answers the same.
+func TestBuildInSteps(t *testing.T) {
+	ctx := context.Background()
+	walker := openTest(t, Options{NoSync: true, NoMirror: true, NoIndex: true})
+	fill(t, walker, 130, threadName)
+	want, err := walker.Inbox(ctx, InboxQuery{Agent: "ann", Limit: 200, MarkRead: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range want.Messages[:60] { // receipts take steps of their own
+		if _, err := walker.Acknowledge(ctx, "ann", []string{m.ID.String()}, event.StateAcknowledged); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	first := inSteps(t, walker.Dir())
+	for range 2 {
+		if there, err := first.projection.buildOn(ctx); there || err != nil {
+			t.Fatal(there, err)
+		}
+	}
+	at := indexState(t, first)
+	if plan := first.projection.plan; len(plan) < 6 || at != plan[2] {
+		t.Fatalf("at %x after two steps of %x", at, plan)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	second := inSteps(t, walker.Dir())
+	if indexState(t, second) != at {
+		t.Fatal("the build begins anew")
+	}
+	for _, s := range []*Store{second, walker} {
+		in, err := s.Inbox(ctx, InboxQuery{Agent: "ann", IncludeRead: true, Limit: 200})
+		if err != nil || !slices.Equal(messageIDs(in.Messages), messageIDs(want.Messages)) {
+			t.Fatalf("inbox: %+v, %v", in, err)
+		}
+	}
+	second.background.Wait() // the build that this call began
+	mustAnswer(t, second)
+	w := &world{tb: t, s: second, walker: walker}
+	for _, q := range []question{w.inboxQuestion(InboxQuery{Agent: "ann", IncludeRead: true, Limit: 50}), w.searchQuestion(SearchQuery{Text: "recursion", Limit: 50})} {
+		w.agree(nil, q)
+	}
+}
+
+// TestIndexOfLostHistory: an index that was built from commits which are not
+// in the store is built anew.
+func TestIndexOfLostHistory(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, quiet)
+	fill(t, s, 30, threadName)
+	mustAnswer(t, s)
+	x, err := s.projection.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := index.State{Main: [20]byte{1}, Agents: [20]byte{2}}
+	if err := x.Update(ctx, indexState(t, s), lost, func(func(index.Change, error) bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 3, threadName)
+	for range 2 { // the first call notices
+		if in, err := s.Inbox(ctx, InboxQuery{Agent: "ann", Limit: 100}); err != nil || len(in.Messages) != 33 || in.Total != 33 {
+			t.Fatalf("inbox: %+v, %v", in, err)
+		}
+	}
+	mustAnswer(t, s)
+}
