@@ -121,25 +121,30 @@ func (b *bench) stampede(ctx context.Context, kind, path, repository string) (ti
 	return took, ids, err
 }
 
-// loop runs each git command again and again until ctx ends; see repeat.
+// loop runs each git command again and again until ctx ends; see repeat. Now
+// and then a command fails because the other one is at work; so it is when
+// people use git.
 func loop(ctx context.Context, repository string, commands ...[]string) func() []int {
+	jobs := make([]func(context.Context) error, len(commands))
 	for i, args := range commands {
-		commands[i] = append([]string{"git", "-C", repository}, args...)
+		jobs[i] = func(ctx context.Context) error {
+			_, err := git(ctx, repository, args...)
+			return err
+		}
 	}
-	return repeat(ctx, commands...)
+	return repeat(ctx, jobs...)
 }
 
-// repeat runs each command again and again until ctx ends. The function that
-// it returns waits for the end and says how often each ran. Now and then a
-// command fails because the other one is at work; so it is when people use git.
-func repeat(ctx context.Context, commands ...[]string) func() []int {
-	rounds := make([]int, len(commands))
+// repeat does each job again and again until ctx ends. The function that it
+// returns waits for the end and says how often each was done without an error.
+func repeat(ctx context.Context, jobs ...func(context.Context) error) func() []int {
+	rounds := make([]int, len(jobs))
 	var group errgroup.Group
-	for i, args := range commands {
+	for i, job := range jobs {
 		group.Go(func() error {
 			for ctx.Err() == nil {
-				// Killed in the middle, gc would leave its lock behind.
-				if err := system(context.WithoutCancel(ctx), args...); err == nil {
+				// Killed in the middle, git gc would leave its lock behind.
+				if err := job(context.WithoutCancel(ctx)); err == nil {
 					rounds[i]++
 				}
 			}

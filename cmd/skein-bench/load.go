@@ -22,7 +22,7 @@ func load(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.searchOnce(ctx, store, commonWord); err != nil { // so that the index is there
+	if err := b.buildIndex(ctx, store); err != nil {
 		return nil, err
 	}
 	before, err := commitsInLine(ctx, store)
@@ -76,7 +76,8 @@ func session(ctx context.Context, srv *server, number int, deadline time.Time) (
 	for time.Now().Before(deadline) && err == nil {
 		if r.IntN(10) < 4 {
 			err = posts.take(func() error {
-				id, err := postTool(srv, fmt.Sprintf("axon/load-%d", r.IntN(10)), strings.Repeat("A post among many others. ", 1+r.IntN(20)))
+				text := fmt.Sprintf("Post %d of %d. ", len(ids), number) + strings.Repeat("One among many others. ", r.IntN(20))
+				id, err := postTool(srv, fmt.Sprintf("axon/load-%d", r.IntN(10)), text)
 				ids = append(ids, id)
 				return err
 			})

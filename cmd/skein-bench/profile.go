@@ -23,7 +23,7 @@ func profiles(ctx context.Context, b *bench, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.searchOnce(ctx, store, commonWord); err != nil { // so that the index is there
+	if err := b.buildIndex(ctx, store); err != nil {
 		return err
 	}
 	s, err := gitstore.Open(ctx, gitstore.Options{Dir: store, NoMirror: true})

@@ -153,6 +153,9 @@ func (b *bench) cook(ctx context.Context, r recipe, dir string) error {
 	if err := dropReplaced(filepath.Join(dir, ".git", "objects", "pack")); err != nil {
 		return err
 	}
+	if b.volume != nil {
+		b.volume.trim(ctx)
+	}
 	b.note("made a store of %s messages in %s (%.0f a second)", thousands(r.n), show(took), float64(r.n)/took.Seconds())
 	if r.n > mirrored {
 		return nil

@@ -19,14 +19,17 @@ func upkeep(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, srv.stop(), b.drop(store)) }()
+	if err := b.buildIndex(ctx, store); err != nil {
+		return nil, err
+	}
 	quiet, err := b.pacedPosts(ctx, srv)
 	if err != nil {
 		return nil, err
 	}
-	beside := [][]string{{"sh", "-c", `rm -rf "$1" && "$2" search solver --store "$3" --agent other --mirror=false`, "sh", indexDir(store), b.skein, store}}
+	beside := []func(context.Context) error{func(ctx context.Context) error { return b.rebuildIndex(ctx, store) }}
 	what := "index rebuilding"
 	if b.hasCommand(ctx, "gc") {
-		beside = append(beside, []string{b.skein, "gc", "--store", store})
+		beside = append(beside, func(ctx context.Context) error { return system(ctx, b.skein, "gc", "--store", store) })
 		what += " and `skein gc`"
 	} else {
 		what += " (" + noCompaction + ")"
@@ -35,7 +38,7 @@ func upkeep(ctx context.Context, b *bench) (rows []row, err error) {
 	rounds := repeat(looping, beside...)
 	busy, err := b.pacedPosts(ctx, srv)
 	stop()
-	b.note("beside the posts ran %v rounds", rounds())
+	b.note("  beside the posts ran %v rounds", rounds())
 	if err != nil {
 		return nil, err
 	}
