@@ -11,7 +11,7 @@ import (
 
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{number(2), "2"}, {number(1.234), "1.23"}, {number(12.34), "12.3"}, {number(1234.5), "1234"}, {number(0.02), "0.0200"},
+		{number(2), "2"}, {number(0), "0"}, {number(1.234), "1.23"}, {number(12.34), "12.3"}, {number(1234.5), "1234"}, {number(0.02), "0.0200"},
 		{thousands(7), "7"}, {thousands(1000), "1,000"}, {thousands(1234567), "1,234,567"},
 		{show(1500 * time.Microsecond), "1.50 ms"}, {show(42 * time.Microsecond), "42.0 µs"}, {show(12 * time.Second), "12.0 s"},
 	} {

@@ -10,7 +10,7 @@ import (
 )
 
 // meter counts what the merging of packs writes. A merged pack begins as a
-// file "merged…"; everything else is written by the posts themselves.
+// pair of files "compact…"; everything else is written by the posts themselves.
 type meter struct {
 	odb.FS
 	merged atomic.Int64 // bytes
@@ -19,7 +19,7 @@ type meter struct {
 // OpenFile opens as odb.FS does, and counts what is written to merged packs.
 func (m *meter) OpenFile(name string, flag int, perm fs.FileMode) (odb.File, error) {
 	f, err := m.FS.OpenFile(name, flag, perm)
-	if err != nil || !strings.HasPrefix(filepath.Base(name), "merged") {
+	if err != nil || !strings.HasPrefix(filepath.Base(name), "compact") {
 		return f, err
 	}
 	return &meteredFile{File: f, bytes: &m.merged}, nil

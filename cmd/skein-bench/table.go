@@ -91,6 +91,8 @@ func met(ok bool) string {
 // number has two to three significant digits.
 func number(f float64) string {
 	switch {
+	case f == 0:
+		return "0"
 	case f >= 100:
 		return fmt.Sprintf("%.0f", f)
 	case f >= 10:
