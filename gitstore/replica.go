@@ -18,7 +18,23 @@ import (
 // replica is one branch during a sync.
 type replica struct {
 	*inspection
-	known plumbing.Hash // where the remote's branch was when we last knew; zero: never
+	tracked plumbing.Hash // what stands in our ref for it
+	known   plumbing.Hash // where the remote's branch was when we last knew; zero: never
+}
+
+// knownTip returns what stands in our ref for a branch of the remote, and where
+// the remote's branch was when we last knew. A root stands for nothing known:
+// every remote has it, and a ref in a store is never taken away.
+func (s *Store) knownTip(ref plumbing.ReferenceName) (tracked, known plumbing.Hash, err error) {
+	tracked, err = s.refOrZero(trackingRef(ref))
+	if err != nil || tracked.IsZero() {
+		return tracked, tracked, err
+	}
+	c, err := s.commitInfo(tracked)
+	if err != nil || c.parent.IsZero() {
+		return tracked, plumbing.ZeroHash, err
+	}
+	return tracked, tracked, nil
 }
 
 // rewritten tells whether the remote's branch is not built on what it was.
@@ -68,7 +84,7 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 			return nil, err
 		}
 		rescued = append(rescued, names...)
-		moved = moved || r.clean() && r.tip != r.known
+		moved = moved || r.clean() && !r.tip.IsZero() && r.tip != r.tracked
 	}
 	if moved {
 		err = b.Commit()
@@ -118,10 +134,10 @@ func (s *Store) copyObjects(a *arrival, needed []plumbing.Hash) (*odb.Batch, err
 
 // noteRemote has a batch note where the remote's branch is.
 func (s *Store) noteRemote(ctx context.Context, b *odb.Batch, r *replica) (rescued []string, err error) {
-	if !r.clean() || r.tip.IsZero() || r.tip == r.known {
+	if !r.clean() || r.tip.IsZero() || r.tip == r.tracked {
 		return nil, nil
 	}
-	b.Move(trackingRef(r.ref), r.known, r.tip)
+	b.Move(trackingRef(r.ref), r.tracked, r.tip)
 	replaced, err := r.rewritten(ctx)
 	if err != nil || !replaced {
 		return nil, err

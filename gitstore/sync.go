@@ -78,6 +78,9 @@ func (s *Store) Sync(ctx context.Context, o SyncOptions) (*SyncReport, error) {
 	defer unlock()
 	report, err := s.syncOver(ctx, s.newGitWire(address, o.Progress), o)
 	report.Remote = remote.Redact(address)
+	if !o.DryRun && ctx.Err() == nil {
+		s.noteSync(address, report, err)
+	}
 	return report, err
 }
 
@@ -171,7 +174,7 @@ func (s *Store) syncOnce(ctx context.Context, w wire, o SyncOptions, report *Syn
 func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, report *SyncReport) ([]*replica, error) {
 	var branches []*replica
 	for _, ref := range syncBranches {
-		known, err := s.refOrZero(trackingRef(ref))
+		tracked, known, err := s.knownTip(ref)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +192,7 @@ func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, repor
 		if in.more > 0 {
 			report.Notes = append(report.Notes, fmt.Sprintf("%d more refusals are not listed", in.more))
 		}
-		branches = append(branches, &replica{in, known})
+		branches = append(branches, &replica{in, tracked, known})
 	}
 	return branches, nil
 }

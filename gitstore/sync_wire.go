@@ -63,9 +63,14 @@ func (s *Store) RemoteURL() (string, error) {
 
 // SetRemote gives the store a remote, in place of the one it may have, or none
 // if address is "". It stands in the repository's configuration, where git
-// finds it as well. What was known of another remote's branches is forgotten
-// by the next sync.
+// finds it as well. What was known of another remote is forgotten.
 func (s *Store) SetRemote(ctx context.Context, address string) error {
+	if before, err := s.RemoteURL(); err != nil || before == address {
+		return err
+	}
+	if err := s.forgetRemote(ctx); err != nil {
+		return err
+	}
 	unlock, err := s.db.Lock(ctx)
 	if err != nil {
 		return err

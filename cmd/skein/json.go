@@ -36,7 +36,11 @@ holds the list under a plural key, beside what belongs to the page:
   status                    an agent
   state                     a state, or {states}; state log {changes: [state]}
   log                       {commits: [{commit, at, author, subject, id}]}
-  init                      {store, agent, created}
+  init                      {store, agent, created, remote, fetched}
+  sync                      {remote, dry_run, fetched, replayed, pushed, pushes,
+                             refused: [{branch, commit, path, reason}], held,
+                             notes, rescued}
+  remote                    {url, unpushed, last_try, last_sync, problem}
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}
   gc                        {store, before, after, replaced}, each {objects,

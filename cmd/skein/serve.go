@@ -68,17 +68,25 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	if profile != nil { // the systems whose tools these are know nothing of it
 		twice = 0
 	}
+	syncing := newSyncer(ctx)
 	open := func() (*gitstore.Store, error) {
-		return gitstore.Open(ctx, gitstore.Options{
+		s, err := gitstore.Open(ctx, gitstore.Options{
 			Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, NoIndex: a.cfg.NoIndex, Resident: true, Logger: logger,
 			Roster: a.cfg.Agents, PairLimit: a.cfg.PairLimit, Duplicates: twice,
 		})
+		if err == nil {
+			syncing.keep(s)
+		}
+		return s, err
 	}
 	srv := tools.New(open, tools.Options{
 		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
 		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Profile: profile,
 	})
-	defer func() { err = errors.Join(err, srv.Close()) }()
+	defer func() {
+		syncing.end()
+		err = errors.Join(err, srv.Close())
+	}()
 	if o.profile != "relay" {
 		return srv.ServeStdio(ctx, a.in, a.out)
 	}

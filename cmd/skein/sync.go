@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"skein/gitstore"
+	"skein/render"
+)
+
+func newSyncCmd(a *app) *cobra.Command {
+	var o gitstore.SyncOptions
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Bring the store and its remote together",
+		Long: `Fetch what other machines have written, check it, put what is only here on top
+of it, and push. "skein serve" does the same by itself; this is for a machine
+where none is running, and to see what goes on. It may be interrupted and
+repeated. Add a remote first: "skein remote add URL".`,
+		Example: `  skein sync
+  skein sync --dry-run`,
+		Args: takes(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), a, o) },
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.DryRun, "dry-run", false, "fetch, say what would be done, and change nothing")
+	flags.BoolVar(&o.Restore, "restore", false, "put branches back onto a remote that has lost them")
+	flags.BoolVar(&o.Repair, "repair", false, "replace branches of the remote that hold what skein refuses")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+type jsonSync struct {
+	Remote   string             `json:"remote"`
+	DryRun   bool               `json:"dry_run"`
+	Fetched  int                `json:"fetched"`
+	Replayed int                `json:"replayed"`
+	Pushed   int                `json:"pushed"`
+	Pushes   int                `json:"pushes"`
+	Refused  []gitstore.Refusal `json:"refused"`
+	Held     []string           `json:"held"`
+	Notes    []string           `json:"notes"`
+	Rescued  []string           `json:"rescued"`
+}
+
+func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
+	var report *gitstore.SyncReport
+	tell, end := a.stages()
+	o.Progress = tell
+	err := a.tending(ctx, func(s *gitstore.Store) (err error) {
+		report, err = s.Sync(ctx, o)
+		return err
+	})
+	end()
+	if err != nil {
+		return err
+	}
+	return a.showSync(report, o.DryRun)
+}
+
+// showSync prints a report. What was held back makes the command fail.
+func (a *app) showSync(r *gitstore.SyncReport, dry bool) error {
+	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued)}
+	if err := a.show(result, func(render.Terminal) string { return syncText(r, dry) }); err != nil {
+		return err
+	}
+	if len(r.Held) > 0 {
+		return errors.New("not everything is pushed")
+	}
+	return nil
+}
+
+func syncText(r *gitstore.SyncReport, dry bool) string {
+	var b strings.Builder
+	verb := ""
+	if dry {
+		verb = "would have "
+	}
+	fmt.Fprintf(&b, "%s%d fetched, %d pushed", verb, r.Fetched, r.Pushed)
+	if r.Replayed > 0 {
+		fmt.Fprintf(&b, ", %d of them put on top of what came", r.Replayed)
+	}
+	b.WriteString(" (" + render.Line(r.Remote) + ")\n")
+	for _, refused := range r.Refused {
+		b.WriteString("refused: " + render.Line(refused.String()) + "\n")
+	}
+	for _, held := range r.Held {
+		b.WriteString("held back: " + render.Line(held) + "\n")
+	}
+	for _, note := range r.Notes {
+		b.WriteString("note: " + render.Line(note) + "\n")
+	}
+	return b.String()
+}
+
+// stages returns a function that shows on a terminal what is going on, in place
+// of what was shown before, and one that wipes it.
+func (a *app) stages() (tell func(string), end func()) {
+	if a.json || !isTerminal(a.err) {
+		return nil, func() {}
+	}
+	return func(text string) { fmt.Fprint(a.err, "\r\x1b[K"+render.Line(text)) },
+		func() { fmt.Fprint(a.err, "\r\x1b[K") }
+}
+
+// syncer keeps the stores that a server opens in sync with their remotes.
+type syncer struct {
+	ctx  context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup
+}
+
+func newSyncer(ctx context.Context) *syncer {
+	k := &syncer{}
+	k.ctx, k.stop = context.WithCancel(ctx)
+	return k
+}
+
+func (k *syncer) keep(s *gitstore.Store) {
+	k.work.Go(func() { s.KeepSynced(k.ctx, gitstore.Pace{}) })
+}
+
+// end waits until what is left is pushed, for some seconds at most. The stores
+// must still be open.
+func (k *syncer) end() {
+	k.stop()
+	k.work.Wait()
+}

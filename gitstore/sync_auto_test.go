@@ -1,0 +1,131 @@
+package gitstore
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// brisk is a pace for tests, which wait for what happens and not for time.
+var brisk = Pace{Debounce: time.Millisecond, Gap: 5 * time.Millisecond, Every: 50 * time.Millisecond, AtEnd: time.Minute}
+
+// TestConversationAcrossMachines: two stores that keep themselves in sync talk
+// to each other; nobody asks for anything.
+func TestConversationAcrossMachines(t *testing.T) {
+	dir, address := bareRemote(t)
+	ctx, stop := context.WithCancel(t.Context())
+	stores := []*Store{synced(t, address), synced(t, address)}
+	var keeping sync.WaitGroup
+	for _, s := range stores {
+		keeping.Go(func() { s.KeepSynced(ctx, brisk) })
+	}
+	texts := []string{"are you there?", "yes", "good"}
+	for i, text := range texts {
+		from, to := stores[i%2], stores[(i+1)%2]
+		m := say(t, from, "mary", text)
+		await(t, to, func() bool {
+			found, err := to.MessageByID(t.Context(), m.ID.String())
+			return err == nil && string(found.Body) == text
+		})
+	}
+	// What is said last goes out at the end.
+	last := say(t, stores[0], "mary", "bye")
+	stop()
+	keeping.Wait()
+	if log := git(t, dir, "log", "--format=%B", "main"); !strings.Contains(log, last.ID.String()) || strings.Count(log, idTrailer) != len(texts)+1 {
+		t.Fatalf("the remote has:\n%s", log)
+	}
+}
+
+// await returns when the condition holds, which is looked at after each change
+// of the store.
+func await(t *testing.T, s *Store, holds func() bool) {
+	t.Helper()
+	changes, err := s.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !holds() {
+		if _, open := <-changes; !open {
+			t.Fatal("the test ended before that happened")
+		}
+	}
+}
+
+// TestAFailingRemoteIsNoted, and neither posts nor the end wait for it.
+func TestAFailingRemoteIsNoted(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none.git")
+	s := synced(t, none)
+	ctx, stop := context.WithCancel(t.Context())
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.KeepSynced(ctx, brisk) })
+	say(t, s, "mary", "hello")
+	for {
+		state, err := s.RemoteState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.Problem != "" {
+			if !strings.Contains(state.Problem, "there is no repository") || state.Unpushed != 2 || !state.Lasting(time.Now()) {
+				t.Fatalf("%+v", state)
+			}
+			break
+		}
+		time.Sleep(time.Millisecond) // the note is a file that nobody watches
+	}
+	git(t, filepath.Dir(none), "init", "-q", "--bare", "-b", "main", none)
+	stop()
+	keeping.Wait() // the last try finds the repository
+	state, err := s.RemoteState(t.Context())
+	if err != nil || state.Problem != "" || state.Unpushed != 0 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+}
+
+// TestPaceOfPushes: no more than one sync a gap, however many events there are,
+// and less often while it fails.
+func TestPaceOfPushes(t *testing.T) {
+	s := synced(t, "nowhere")
+	k := &keeper{s: s, pace: Pace{}.withDefaults()}
+	now := time.Now()
+	say(t, s, "mary", "hello")
+	if d := k.soon(now); d != 2*time.Second {
+		t.Fatalf("the first event waits for %s", d)
+	}
+	k.ended = now
+	if d := k.soon(now.Add(time.Second)); d != 9*time.Second {
+		t.Fatalf("an event after a sync waits for %s", d)
+	}
+	for k.failures = 1; k.failures < 100; k.failures++ {
+		if d := k.wait(); d <= k.pace.Gap || d > mostBetween {
+			t.Fatalf("after %d failures: %s", k.failures, d)
+		}
+	}
+}
+
+// TestAnotherRemote: what one remote has says nothing of the next.
+func TestAnotherRemote(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	for _, dir := range []string{first, second} {
+		git(t, dir, "init", "-q", "--bare", "-b", "main")
+	}
+	s := synced(t, first)
+	say(t, s, "mary", "hello")
+	sync1(t, s, SyncOptions{})
+	if err := s.SetRemote(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := s.RemoteState(t.Context()); err != nil || state.Unpushed != 2 || !state.LastSync.IsZero() {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	if r := sync1(t, s, SyncOptions{}); r.Pushed != 2 {
+		t.Fatalf("%+v", r)
+	}
+	if _, err := os.Stat(s.quarantineDir()); err == nil {
+		t.Fatal("the quarantine is still there")
+	}
+}

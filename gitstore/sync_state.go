@@ -1,0 +1,157 @@
+package gitstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/remote"
+)
+
+// RemoteState is what is known of the store's remote without asking it.
+type RemoteState struct {
+	URL      string    `json:"url"`       // without a password; "" if there is no remote
+	Unpushed int       `json:"unpushed"`  // events that the remote is not known to have
+	LastTry  time.Time `json:"last_try"`  // of a sync; zero: never
+	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
+	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
+}
+
+// Lasting tells whether syncing has failed for so long that people should know.
+func (r *RemoteState) Lasting(now time.Time) bool {
+	return r.Problem != "" && now.Sub(r.LastSync) > lastingFailure
+}
+
+// lastingFailure is how long a network may be away before anyone is told.
+const lastingFailure = 10 * time.Minute
+
+// RemoteState returns what is known of the remote.
+func (s *Store) RemoteState(ctx context.Context) (*RemoteState, error) {
+	address, err := s.RemoteURL()
+	if err != nil || address == "" {
+		return &RemoteState{}, err
+	}
+	state := s.readSyncState(address)
+	for _, ref := range syncBranches {
+		known, err := s.refOrZero(trackingRef(ref))
+		if err != nil {
+			return nil, err
+		}
+		ours, err := s.tip(ref)
+		if err != nil {
+			return nil, err
+		}
+		n, err := s.ahead(ctx, ours, known)
+		if err != nil {
+			return nil, err
+		}
+		state.Unpushed += max(n, 0)
+	}
+	return state, nil
+}
+
+// allPushed tells whether the remote is known to have all there is.
+func (s *Store) allPushed() (bool, error) {
+	for _, ref := range syncBranches {
+		known, err := s.refOrZero(trackingRef(ref))
+		if err != nil {
+			return false, err
+		}
+		if ours, err := s.tip(ref); err != nil || ours != known {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (s *Store) syncStatePath() string { return filepath.Join(s.db.StateDir(), "synced") }
+
+// readSyncState returns what the last sync with this address left; nothing is
+// lost with it.
+func (s *Store) readSyncState(address string) *RemoteState {
+	state, fresh := &RemoteState{}, &RemoteState{URL: remote.Redact(address)}
+	text, err := os.ReadFile(s.syncStatePath())
+	if err != nil || json.Unmarshal(text, state) != nil || state.URL != fresh.URL {
+		return fresh
+	}
+	state.Unpushed = 0
+	return state
+}
+
+// noteSync keeps how a sync has ended, for people and for other processes.
+func (s *Store) noteSync(address string, report *SyncReport, failure error) {
+	state := s.readSyncState(address)
+	state.LastTry = s.now().UTC()
+	switch {
+	case failure != nil:
+		state.Problem = failure.Error()
+	case len(report.Held) > 0:
+		state.Problem = report.Held[0]
+	default:
+		state.LastSync, state.Problem = state.LastTry, ""
+	}
+	if err := s.writeSyncState(state); err != nil {
+		s.log.Debug("how a sync ended could not be noted", "err", err)
+	}
+}
+
+func (s *Store) writeSyncState(state *RemoteState) error {
+	text, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	temp := s.syncStatePath() + ".tmp"
+	if err := os.WriteFile(temp, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, s.syncStatePath())
+}
+
+// forgetRemote forgets what another remote had: its branches are none of the
+// new one's. A store only grows, so the refs stay, at the roots, which every
+// store and remote has.
+func (s *Store) forgetRemote(ctx context.Context) error {
+	unlock, err := s.db.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	b, moved := s.db.NewBatch(), false
+	for _, ref := range syncBranches {
+		known, err := s.refOrZero(trackingRef(ref))
+		if err != nil || known.IsZero() {
+			return err
+		}
+		root, err := s.rootOf(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if root != known {
+			b.Move(trackingRef(ref), known, root)
+			moved = true
+		}
+	}
+	if !moved {
+		return nil
+	}
+	return b.Commit()
+}
+
+// rootOf returns the first commit of a branch.
+func (s *Store) rootOf(ctx context.Context, ref plumbing.ReferenceName) (plumbing.Hash, error) {
+	h, err := s.tip(ref)
+	for err == nil {
+		var c commitInfo
+		if c, err = s.commitInfo(h); err != nil || c.parent.IsZero() {
+			return h, err
+		}
+		h, err = c.parent, errors.Join(ctx.Err())
+	}
+	return h, fmt.Errorf("read the history of branch %s: %w", ref.Short(), err)
+}
