@@ -38,8 +38,9 @@
 // killed in the middle leaves either its event or no trace, and what it held
 // is free at once.
 //
-// [Store.Import] brings in a past, many events at a time: what another
-// system has kept, or what a generator makes up.
+// [Store.Import] brings in a past, many events at a time. [PlanImport] makes
+// such events of what another system has kept (package legacy), and
+// [Store.ImportPlanned] brings in those that are not here yet.
 //
 // The cost of a post does not grow with the store, the project, the thread or
 // the day, because no directory takes more than 64 events: see layout.go.

@@ -97,10 +97,14 @@ func (s *Store) newProfiles(ctx context.Context, p *ImportPlan) ([]Record, error
 type planner struct {
 	*ImportPlan
 	a       *legacy.Archive
-	latest  time.Time // what is dated later is refused
+	latest  time.Time           // what is dated later is refused
+	byID    map[string]event.ID // of messages
 	names   map[string]string
 	threads map[string]*plannedThread // by legacy.Thread.ID
-	byID    map[string]event.ID       // of messages
+
+	projects map[string]string // slugs, by legacy.Project.ID
+
+	attached []legacy.State // to projects and threads, which have no place for it
 }
 
 func (p *planner) problem(place, format string, args ...any) {
@@ -137,6 +141,17 @@ func (p *planner) valid(place string, e *event.Event) bool {
 		return false
 	}
 	return true
+}
+
+// attach keeps what projects and threads cannot carry in the shared state,
+// under the key at which the tools of that system look for it.
+func (p *planner) attach(place, what string, value any, at time.Time, by string) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		p.problem(place, "%s: %v", what, err)
+		return
+	}
+	p.attached = append(p.attached, legacy.State{Key: p.a.System + "/" + what, Value: raw, By: by, At: at, Place: place})
 }
 
 // imported makes the key that says where an event came from.
@@ -228,7 +243,7 @@ func (p *planner) place(m *legacy.Message, e *event.Event) (event.ThreadRef, boo
 }
 
 func (p *planner) states() {
-	for _, s := range p.a.States {
+	for _, s := range slices.Concat(p.a.States, p.attached) {
 		value, err := event.CompactPayload(s.Value)
 		if err != nil {
 			p.problem(s.Place, "value %v", err)

@@ -122,16 +122,16 @@ func (p *planner) named(names []string) []string {
 // here as they are shown there. Of those that are called the same the oldest
 // keeps the name.
 func (p *planner) nameThreads() {
-	projects := map[string]string{"": event.DefaultProject}
+	p.projects = map[string]string{"": event.DefaultProject}
 	taken := slugs{}
 	byAge(p.a.Projects, func(t legacy.Project) (time.Time, string) { return t.Created, t.ID })
 	for _, t := range p.a.Projects {
-		projects[t.ID] = taken.slug("", t.Name, t.ID)
+		p.projects[t.ID] = taken.slug("", t.Name, t.ID)
 	}
 	byAge(p.a.Threads, func(t legacy.Thread) (time.Time, string) { return t.Created, t.ID })
 	for i := range p.a.Threads {
 		t := &p.a.Threads[i]
-		ref := event.ThreadRef{Project: projects[t.Project]}
+		ref := event.ThreadRef{Project: p.projects[t.Project]}
 		ref.Thread = taken.slug(ref.Project+"/", cmp.Or(t.Title, t.ID), t.ID)
 		p.threads[t.ID] = &plannedThread{Thread: t, ref: ref}
 	}
@@ -164,23 +164,22 @@ func (s slugs) slug(in, name, id string) string {
 // in them.
 func (p *planner) projectEvents() {
 	for _, t := range p.a.Projects {
-		at, by, slug := t.Created, "", ""
+		at, by, slug := t.Created, "", p.projects[t.ID]
 		for _, thread := range p.a.Threads {
 			if thread.Project != t.ID {
 				continue
 			}
 			opened, who := p.threads[thread.ID].opened()
-			slug = p.threads[thread.ID].ref.Project
 			if at.IsZero() || by == "" {
 				at, by = cmp.Or(at, opened), who
 			}
 		}
 		p.Projects++
+		if t.Metadata != nil {
+			p.attach(t.Place, "metadata/"+slug, t.Metadata, at, p.author(by))
+		}
 		if slug == t.Name && t.Description == "" {
 			continue // there is nothing more to say
-		}
-		if slug == "" {
-			slug = slugs{}.slug("", t.Name, t.ID)
 		}
 		p.projectEvent(t, slug, at, by)
 	}
@@ -191,7 +190,7 @@ func (p *planner) projectEvent(t legacy.Project, slug string, at time.Time, by s
 		p.problem(t.Place, "has no date, and nothing in it has one")
 		return
 	}
-	e := &event.Event{Kind: event.KindProject, At: at, From: p.author(by), Title: p.line(t.Place+", name", t.Name, event.MaxTitle),
+	e := &event.Event{Kind: event.KindProject, At: at, From: p.names[p.author(by)], Title: p.line(t.Place+", name", t.Name, event.MaxTitle),
 		Description: p.text(t.Place+", description", t.Description), Extra: p.imported(map[string]any{"id": t.ID})}
 	e.ID = p.id(at, 0, "project", t.ID, e.Title, e.Description)
 	if p.valid(t.Place, e) {
@@ -199,12 +198,12 @@ func (p *planner) projectEvent(t legacy.Project, slug string, at time.Time, by s
 	}
 }
 
-// author is who did what nobody is known to have done.
+// author is who did what nobody is known to have done, as the system names it.
 func (p *planner) author(name string) string {
 	if name == "" && len(p.a.Agents) > 0 {
-		name = p.a.Agents[0].Name
+		return p.a.Agents[0].Name
 	}
-	return p.names[name]
+	return name
 }
 
 // threadEvents plans what threads are called, who is in them and what has
@@ -219,7 +218,7 @@ func (p *planner) threadEvents() {
 			continue
 		}
 		p.Threads++
-		e := event.Event{Kind: event.KindThread, At: at, From: p.author(by)}
+		e := event.Event{Kind: event.KindThread, At: at, From: p.names[p.author(by)]}
 		title := e
 		title.Title = p.line(t.Place+", title", t.Title, event.MaxTitle)
 		title.Description = p.text(t.Place+", description", t.Description)
@@ -230,6 +229,9 @@ func (p *planner) threadEvents() {
 			p.member(t, e, m, uint32(n)+1)
 		}
 		p.status(t, e)
+		if len(t.Tags) > 0 {
+			p.attach(t.Place, "tags/"+t.ref.String(), t.Tags, at, p.author(by))
+		}
 	}
 }
 

@@ -278,3 +278,28 @@ func TestImportNames(t *testing.T) {
 		t.Errorf("notes %q", p.Notes)
 	}
 }
+
+// Messages of one moment keep the order that they had, and threads that are
+// called the same stay apart, the oldest with the name.
+func TestImportOrderAndThreads(t *testing.T) {
+	a := &legacy.Archive{System: "duo", Projects: []legacy.Project{{ID: "duo", Name: "duo"}}}
+	for i, title := range []string{"Release team", "release-team", "../x"} {
+		a.Threads = append(a.Threads, legacy.Thread{ID: fmt.Sprint("g", i), Project: "duo", Title: title, Created: past.Add(-time.Duration(i) * time.Hour)})
+	}
+	for i := range 60 {
+		a.Messages = append(a.Messages, legacy.Message{ID: fmt.Sprint(i), Order: uint32(i), Thread: fmt.Sprint("g", i%3), From: "api", At: past, Body: fmt.Sprint(i)})
+	}
+	s := openTest(t, quiet)
+	bringIn(t, s, a)
+	for i, thread := range []string{"release-team-" + hashOf("g0"), "release-team", "imported-" + hashOf("g2")} {
+		page, err := s.Read(context.Background(), ReadQuery{Thread: "duo/" + thread, Limit: 100})
+		if err != nil || len(page.Messages) != 20 {
+			t.Fatalf("%s: %v, %+v", thread, err, page)
+		}
+		for n, m := range page.Messages {
+			if want := fmt.Sprint(i + 3*n); string(m.Body) != want {
+				t.Errorf("%s: message %d is %s, want %s", thread, n, m.Body, want)
+			}
+		}
+	}
+}

@@ -62,7 +62,8 @@ type Agent struct {
 // Project is a group of threads.
 type Project struct {
 	ID, Name, Description string
-	Created               time.Time // zero: not known
+	Created               time.Time       // zero: not known
+	Metadata              json.RawMessage // nil: none
 	Place                 string
 }
 
@@ -72,7 +73,8 @@ type Thread struct {
 	Project          string // a Project's ID; "": none
 	Title            string
 	Description      string
-	Status           string    // "active", "resolved", "archived"; "": active
+	Status           string // "active", "resolved", "archived"; "": active
+	Tags             []string
 	By               string    // who opened it; "": not known
 	Created, Updated time.Time // zero: not known
 	Members          []Member  // whom it reaches; none: whoever messages name

@@ -124,7 +124,7 @@ var (
 	createdFields = []string{"created_at", "createdAt", "created"}
 	updatedFields = []string{"updated_at", "updatedAt", "updated", "last_message_at", "lastMessageAt"}
 	nameFields    = []string{"name", "title", "topic"}
-	byFields      = []string{"created_by", "createdBy"}
+	byFields      = []string{"initiated_by", "initiatedBy", "created_by", "createdBy"}
 )
 
 // about reads the file that a project or a thread has of its own. If that is
@@ -160,7 +160,7 @@ func (r *notebook) project(dir string, listed map[string]fields) error {
 	}
 	place := filepath.ToSlash(filepath.Join(dir, "project.json"))
 	f := r.about(dir, "project.json", listed)
-	r.unknown.meet("field of project.json", f, slices.Concat([]string{"id", "description", "thread_count", "threads"}, nameFields, createdFields, updatedFields)...)
+	r.unknown.meet("field of project.json", f, slices.Concat([]string{"id", "description", "metadata", "thread_count", "threads"}, nameFields, createdFields, updatedFields)...)
 	p := Project{ID: dir, Place: place}
 	var err error
 	if p.Name, err = f.needText(nameFields...); err != nil {
@@ -171,6 +171,9 @@ func (r *notebook) project(dir string, listed map[string]fields) error {
 		r.a.problem(place, "%v", err)
 	}
 	if p.Created, err = f.time(createdFields...); err != nil {
+		r.a.problem(place, "%v", err)
+	}
+	if p.Metadata, err = f.data("metadata"); err != nil {
 		r.a.problem(place, "%v", err)
 	}
 	r.a.Projects = append(r.a.Projects, p)
@@ -197,7 +200,7 @@ func (r *notebook) thread(dir, project string, listed map[string]fields) error {
 		return nil
 	}
 	f := r.about(dir, "thread.json", listed)
-	r.unknown.meet("field of thread.json", f, slices.Concat([]string{"id", "project_id", "projectId", "description", "status", "message_count", "messageCount"}, nameFields, createdFields, updatedFields, byFields)...)
+	r.unknown.meet("field of thread.json", f, slices.Concat([]string{"id", "project_id", "projectId", "description", "status", "tags", "message_count", "messageCount"}, nameFields, createdFields, updatedFields, byFields)...)
 	t := Thread{ID: dir, Project: project, Place: filepath.ToSlash(filepath.Join(dir, "thread.json"))}
 	if err := t.describe(f); err != nil {
 		r.a.problem(t.Place, "%v", err)
@@ -224,6 +227,9 @@ func (t *Thread) describe(f fields) (err error) {
 		return err
 	}
 	if t.Updated, err = f.time(updatedFields...); err != nil {
+		return err
+	}
+	if t.Tags, err = f.list("tags"); err != nil {
 		return err
 	}
 	status, err := f.text("status")
@@ -272,7 +278,7 @@ func (r *notebook) message(line, thread, place string, n uint32) error {
 	if err != nil {
 		return err
 	}
-	r.unknown.meet("field of messages", f, "id", "role", "content", "timestamp", "thread_id", "threadId", "project_id", "projectId", "created_at", "createdAt")
+	r.unknown.meet("field of messages", f, "id", "role", "content", "metadata", "timestamp", "thread_id", "threadId", "project_id", "projectId", "created_at", "createdAt")
 	m := Message{Thread: thread, Place: place, Order: n}
 	if m.ID, err = f.needText("id"); err != nil {
 		return err
@@ -284,6 +290,9 @@ func (r *notebook) message(line, thread, place string, n uint32) error {
 		return err
 	}
 	if m.At, err = f.needTime("timestamp", "created_at", "createdAt"); err != nil {
+		return err
+	}
+	if m.Payload, err = f.data("metadata"); err != nil {
 		return err
 	}
 	m.To = others(dialogueRoles, m.From)

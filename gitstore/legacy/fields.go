@@ -151,6 +151,33 @@ func (f fields) json(names ...string) (json.RawMessage, error) {
 	return nil, fmt.Errorf("%s is no JSON", name)
 }
 
+// data returns what people have attached, as JSON; a text that is none becomes
+// a JSON text.
+func (f fields) data(name string) (json.RawMessage, error) {
+	if value, err := f.json(name); err == nil {
+		return value, nil
+	}
+	return json.Marshal(f[name])
+}
+
+// list returns texts, from a JSON list or from a text with commas.
+func (f fields) list(name string) ([]string, error) {
+	var texts []string
+	if raw, ok := f[name].(json.RawMessage); ok {
+		if err := json.Unmarshal(raw, &texts); err != nil {
+			return nil, fmt.Errorf("%s is no list of texts", name)
+		}
+		return texts, nil
+	}
+	text, err := f.text(name)
+	for _, part := range strings.Split(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			texts = append(texts, part)
+		}
+	}
+	return texts, err
+}
+
 func checkJSON(name string, value []byte) (json.RawMessage, error) {
 	if len(bytes.TrimSpace(value)) == 0 {
 		return nil, nil

@@ -3,6 +3,7 @@ package legacy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -10,13 +11,13 @@ func TestDialogue(t *testing.T) {
 	root := files(t, map[string]string{
 		"projects.json": `{"projects":[{"id":"proj_lost_00000001","name":"Lost & found"}]}`,
 		".DS_Store":     "x",
-		"proj_axon_1a2b3c4d/project.json": `{"id":"proj_axon_1a2b3c4d","name":"Axon Architecture","description":"How it is made",
+		"proj_axon_1a2b3c4d/project.json": `{"id":"proj_axon_1a2b3c4d","name":"Axon Architecture","description":"How it is made","metadata":{"owner":"mary"},
 			"created_at":"2025-02-01T10:00:00.000Z","color":"red"}`,
 		"proj_axon_1a2b3c4d/threads.json": `[{"id":"thread_bound_2b3c4d5e","title":"x"}]`,
 		"proj_axon_1a2b3c4d/thread_bound_2b3c4d5e/thread.json": `{"id":"thread_bound_2b3c4d5e","title":"Recursion bound","status":"resolved",
-			"created_at":"2025-02-01T11:00:00.000Z","updated_at":"2025-02-03T11:00:00.000Z","created_by":"claude_code"}`,
+			"created_at":"2025-02-01T11:00:00.000Z","updated_at":"2025-02-03T11:00:00.000Z","initiated_by":"claude_code","tags":["design","solver"]}`,
 		"proj_axon_1a2b3c4d/thread_bound_2b3c4d5e/messages.jsonl": `{"id":"msg_1","role":"claude_code","content":"Should it be bounded?\n","timestamp":"2025-02-01T11:00:00.250Z"}` + "\n\n" +
-			`{"id":"msg_2","role":"claude_app","content":"Yes","timestamp":"2025-02-02T11:00:00Z","mood":"sure"}` + "\r\n" +
+			`{"id":"msg_2","role":"claude_app","content":"Yes","timestamp":"2025-02-02T11:00:00Z","mood":"sure","metadata":"by phone"}` + "\r\n" +
 			`{"id":"msg_3","role":"claude_app","content":7,"timestamp":[]}` + "\n" +
 			`{"id":"msg_4","role":"claude_code","content":"half a li`,
 		"proj_lost_00000001/thread_a_00000002/thread.json": `{"title"`,
@@ -38,6 +39,9 @@ func TestDialogue(t *testing.T) {
 		`note field of project.json: "color" is not known to skein and was left out of 1 record`)
 	if len(a.Projects) != 2 || a.Projects[0].Name != "Axon Architecture" || a.Projects[1].Name != "Lost & found" {
 		t.Errorf("the projects are %+v", a.Projects)
+	}
+	if got := fmt.Sprintf("%s %s %q", a.Projects[0].Metadata, a.Messages[1].Payload, a.Threads[0].Tags); got != `{"owner":"mary"} "by phone" ["design" "solver"]` {
+		t.Errorf("metadata and tags are %s", got)
 	}
 }
 
