@@ -132,7 +132,7 @@ func (p *planner) nameThreads() {
 	for i := range p.a.Threads {
 		t := &p.a.Threads[i]
 		ref := event.ThreadRef{Project: p.projects[t.Project]}
-		ref.Thread = taken.slug(ref.Project+"/", cmp.Or(t.Title, t.ID), t.ID)
+		ref.Thread = taken.slug(ref.Project+"/", cmp.Or(t.Name, t.Title, t.ID), t.ID)
 		p.threads[t.ID] = &plannedThread{Thread: t, ref: ref}
 	}
 }

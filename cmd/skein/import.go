@@ -33,9 +33,10 @@ system does not keep account (dialogue, and the first versions of relay),
 everything counts as read. An old message reaches nobody but whom it reached
 there.
 
-Names become names of skein: claude_app is claude-app here, and a thread's name
-its title. What two agents said to each other goes to the direct thread between
-them. Each message keeps what the system called it in the key "imported".
+Names become names of skein: claude_app is claude-app here, and a thread is called
+by its title, or by its id where people used that (duo). What two agents said to
+each other goes to the direct thread between them. Each message keeps what the
+system called it in the key "imported".
 
 What cannot be read is listed, with its place and the reason, and the exit code
 is 1; the rest comes in all the same. What means nothing here is listed as left

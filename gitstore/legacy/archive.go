@@ -71,6 +71,7 @@ type Project struct {
 type Thread struct {
 	ID               string
 	Project          string // a Project's ID; "": none
+	Name             string // how its users call it, to be found by; "": by its title
 	Title            string
 	Description      string
 	Status           string // "active", "resolved", "archived"; "": active

@@ -97,6 +97,7 @@ func (b *broker) conversation(place string, row fields) (err error) {
 	if c.ID, err = row.needText("id"); err != nil {
 		return err
 	}
+	c.Name = c.ID
 	if c.Title, err = row.text("name"); err != nil {
 		return err
 	}
