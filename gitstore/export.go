@@ -58,6 +58,9 @@ func (x *exporter) commit(ctx context.Context, from, to plumbing.Hash) error {
 			return err
 		}
 	}
+	if err := x.hideNew(ctx, before, to); err != nil {
+		return err
+	}
 	if x.failed > 0 {
 		return fmt.Errorf("%d files could not be written, the first: %w", x.failed, x.firstErr)
 	}
@@ -244,6 +247,9 @@ func (d *exportedDir) write(name string, blob plumbing.Hash, compare bool) error
 	}
 	if t != plumbing.BlobObject {
 		return fmt.Errorf("object %s is a %s; a blob was expected", blob, t)
+	}
+	if data, err = d.x.s.shown(name, data); err != nil {
+		return err
 	}
 	info, err := root.Lstat(name)
 	if err == nil && info.Mode().IsRegular() && info.Size() == int64(len(data)) {

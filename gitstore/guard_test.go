@@ -158,7 +158,7 @@ func TestRoster(t *testing.T) {
 	s := openTest(t, Options{NoSync: true, NoMirror: true, Roster: []string{"desktop", "codex"}})
 	mustJoin(t, s, "stranger")
 	mustPost(t, s, Post{From: "ann", To: []string{"desktop"}, Body: "not joined, but listed"})
-	for name, queue := range map[string]bool{"stranger": false, "dekstop": true} {
+	for name, queue := range map[string]bool{"stranger": false, "descktop": true} {
 		_, err := s.Post(t.Context(), Post{From: "ann", To: []string{name}, Queue: queue, Body: "x"})
 		if err == nil || !strings.Contains(err.Error(), `no agent named "`+name+`"`) || !strings.Contains(err.Error(), "desktop, codex") {
 			t.Errorf("%s: %v", name, err)

@@ -52,7 +52,22 @@ func (s *Store) Log(ctx context.Context, n int) ([]LogEntry, error) {
 		}
 		log = append(log, logEntry(c))
 	}
-	return log, nil
+	return log, s.hideSubjects(log)
+}
+
+// hideSubjects hides the subjects of messages that were redacted.
+func (s *Store) hideSubjects(log []LogEntry) error {
+	now, err := s.hiddenNow()
+	if err != nil || len(now) == 0 {
+		return err
+	}
+	for i := range log {
+		id, err := event.ParseID(log[i].ID)
+		if _, gone := now[id]; err == nil && gone {
+			log[i].Subject = log[i].Author + ": (redacted)"
+		}
+	}
+	return nil
 }
 
 func logSize(n int) int {
@@ -129,7 +144,8 @@ func (s *Store) broughtBy(ctx context.Context, h plumbing.Hash, c commitInfo) (*
 		return nil, fmt.Errorf("%s: %w; run skein verify", f.path(), err)
 	}
 	ref, _, _ := cutThread(f.dir)
-	return &Message{Event: *e, Thread: ref, Path: f.path(), Commit: h}, nil
+	m := &Message{Event: *e, Thread: ref, Path: f.path(), Commit: h}
+	return m, s.hide(m)
 }
 
 // addedBy returns the file that a commit added to the tree of its parent.

@@ -23,6 +23,8 @@ type Message struct {
 	// Receipts say who has seen the message, oldest first, the latest state of
 	// each agent once. Only Read, MessageByID and Show fill them.
 	Receipts []Receipt
+	// Redacted says who has hidden what the message said; nil: nobody has.
+	Redacted *event.Redaction
 }
 
 // Pending names the recipients that the message names and that have no receipt
@@ -58,5 +60,5 @@ func (s *Store) message(f leaf) (*Message, error) {
 	}
 	m := &Message{Event: *e, Thread: ref, Path: f.dir + "/" + event.FileName(e)}
 	m.Body = bytes.Clone(e.Body)
-	return m, nil
+	return m, s.hide(m)
 }

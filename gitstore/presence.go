@@ -64,6 +64,9 @@ type Seat struct {
 	Presence
 	s    *Store
 	lock *flock.Flock
+
+	before []byte // what the file said of an earlier session; nil: nothing
+	seen   time.Time
 }
 
 // Attend takes a name for a session that begins. Without Exact it prefers the
@@ -150,6 +153,10 @@ func (t *Seat) sign() error {
 		return err
 	}
 	name := filepath.Join(t.s.presenceDir(), t.stem+seatInfo)
+	if info, err := os.Stat(name); err == nil {
+		t.seen = info.ModTime()
+		t.before, _ = os.ReadFile(name) // without it the earlier session is forgotten
+	}
 	if err := os.WriteFile(name+".tmp", append(data, '\n'), 0o600); err != nil {
 		return errors.Join(err, t.lock.Unlock())
 	}
@@ -193,9 +200,18 @@ func (t *Seat) Leave(forget bool) error {
 	defer unlock()
 	err = t.lock.Unlock()
 	if forget {
-		err = errors.Join(err, t.s.forget(t.stem))
+		err = errors.Join(err, t.putBack())
 	}
 	return err
+}
+
+// putBack leaves the files as the session has found them.
+func (t *Seat) putBack() error {
+	if t.before == nil {
+		return t.s.forget(t.stem)
+	}
+	name := filepath.Join(t.s.presenceDir(), t.stem+seatInfo)
+	return errors.Join(os.WriteFile(name, t.before, 0o600), os.Chtimes(name, t.seen, t.seen))
 }
 
 // Presences returns the sessions of this machine, those that ended as well, the

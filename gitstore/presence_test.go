@@ -110,6 +110,24 @@ func TestNamesAreKept(t *testing.T) {
 	}
 }
 
+// TestForgotten: a session that did nothing leaves what is known of the one
+// before it.
+func TestForgotten(t *testing.T) {
+	s := openTest(t, quiet)
+	for _, c := range []struct {
+		session string
+		forget  bool
+	}{{"one", true}, {"two", false}, {"three", true}} {
+		seat := mustAttend(t, s, Arrival{Name: "codex", Session: c.session})
+		if err := seat.Leave(c.forget); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := s.Presences(t.Context()); err != nil || len(all) != 1 || all[0].Session != "two" {
+		t.Errorf("left is %+v, %v", all, err)
+	}
+}
+
 // TestTakingOver: an exact name is shared, and both know of each other.
 func TestTakingOver(t *testing.T) {
 	s := openTest(t, quiet)

@@ -159,6 +159,10 @@ func (r *SearchResult) show(s *Store, q *search, path string, m *Message, err er
 		r.Total--
 		return s.leaveOut(path, err)
 	}
+	if m.Redacted != nil && !q.Matcher().MatchText([]byte(m.Title), m.Body) {
+		r.Total-- // it said what is looked for
+		return nil
+	}
 	r.Hits = append(r.Hits, Hit{m, q.Snippet(m.Body)})
 	return nil
 }

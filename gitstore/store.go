@@ -62,14 +62,16 @@ type Store struct {
 	db    *odb.Storage
 	clock *event.Clock
 
-	trees  treeCache
-	tips   tipCache
-	queue  queue
-	waits  waits
-	guard  guard
-	joins  joins
-	mirror *mirror // nil: no files are kept beside .git
-	read   reader
+	trees treeCache
+	tips  tipCache
+	queue queue
+	waits waits
+	guard guard
+
+	redactions redactions
+	joins      joins
+	mirror     *mirror // nil: no files are kept beside .git
+	read       reader
 
 	projection *projection // nil: answers come from the tree
 

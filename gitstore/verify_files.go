@@ -193,6 +193,9 @@ func (s *Store) exportDiffers(ctx context.Context, root *os.Root) (int, error) {
 		if err != nil || !exportable(treeEntry{Name: f.name}) {
 			return err
 		}
+		if data, err = s.shown(f.name, data); err != nil {
+			return err
+		}
 		if there, err := root.ReadFile(filepath.FromSlash(f.path())); err != nil || !bytes.Equal(there, data) {
 			differ.Add(1)
 		}

@@ -26,15 +26,16 @@ func listParam(name string, o ...mcp.PropertyOption) param {
 func about(s string) mcp.PropertyOption { return mcp.Description(s) }
 
 // hints are what decides whether a client asks its user before a call.
-// No tool of skein's destroys anything or reaches beyond the store.
-type hints struct{ readOnly, idempotent bool }
+// No tool of skein's reaches beyond the store, and only the admin's take
+// anything away.
+type hints struct{ readOnly, idempotent, destructive bool }
 
 // define builds a tool whose parameters keep the order they are given in.
 func define(name, description string, h hints, params ...param) mcp.Tool {
 	opts := []mcp.ToolOption{
 		mcp.WithDescription(description),
 		mcp.WithReadOnlyHintAnnotation(h.readOnly),
-		mcp.WithDestructiveHintAnnotation(false),
+		mcp.WithDestructiveHintAnnotation(h.destructive),
 		mcp.WithIdempotentHintAnnotation(h.idempotent),
 		mcp.WithOpenWorldHintAnnotation(false),
 	}

@@ -16,6 +16,7 @@
 //	shared_state    values that all agents share
 //	set_profile     who I am and what I do
 //	who             who is here
+//	prune, redact   with Options.Toolsets admin: forget old sessions, hide text
 //
 // Each is one file: its definition, its parameters and a plain function
 //

@@ -137,7 +137,7 @@ type Param = param
 // Define builds the definition of a profile's tool, whose parameters keep the
 // order they are given in.
 func Define(name, description string, readOnly, idempotent bool, params ...Param) mcp.Tool {
-	return define(name, description, hints{readOnly, idempotent}, params...)
+	return define(name, description, hints{readOnly: readOnly, idempotent: idempotent}, params...)
 }
 
 // Text is a parameter that is a string.

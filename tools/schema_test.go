@@ -50,6 +50,7 @@ func toolList(t *testing.T, o Options) []byte {
 
 func TestDefinitions(t *testing.T) {
 	golden(t, "tools.json", toolList(t, Options{Agent: "codex"}))
+	golden(t, "tools-admin.json", toolList(t, Options{Agent: "codex", Toolsets: []string{Admin}}))
 	golden(t, "tools-read-only.json", toolList(t, Options{Agent: "codex", ReadOnly: true}))
 }
 
@@ -90,6 +91,7 @@ func TestParametersMatchDefinitions(t *testing.T) {
 		{postTool(), postParams{}}, {inboxTool(false), inboxParams{}}, {ackTool(), ackParams{}},
 		{readTool(), readParams{}}, {searchTool(), searchParams{}}, {updateTool(), updateParams{}},
 		{stateTool(false), stateParams{}}, {whoTool(), whoParams{}}, {profileTool(), profileParams{}},
+		{pruneTool(), pruneParams{}}, {redactTool(), redactParams{}},
 	} {
 		var fields []string
 		for f := range reflect.TypeOf(c.params).Fields() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type Options struct {
 	Session  string       // the client's own name for its session, "" for none
 	Version  string       // skein's own version, told to the client
 	Logger   *slog.Logger // nil: discards; must not write to stdout
+	Toolsets []string     // tools offered besides the nine: Admin
 	ReadOnly bool         // offer only what changes nothing
 	MaxLine  int          // bytes a request may have; 0: 4 MiB
 	Profile  *Profile     // another system's tools in place of skein's own
@@ -182,10 +184,14 @@ func (s *Server) tools() []server.ServerTool {
 	if s.opt.ReadOnly {
 		return list
 	}
-	return append(list,
+	list = append(list,
 		bind(s, postTool(), s.post),
 		bind(s, ackTool(), s.ack),
 		bind(s, updateTool(), s.update),
 		bind(s, profileTool(), s.profile),
 	)
+	if slices.Contains(s.opt.Toolsets, Admin) {
+		list = append(list, bind(s, pruneTool(), s.prune), bind(s, redactTool(), s.redact))
+	}
+	return list
 }

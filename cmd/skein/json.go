@@ -31,6 +31,9 @@ holds the list under a plural key, beside what belongs to the page:
   ack                       {agent, state, messages}
   search                    {hits: [{message, snippet}], total, next}
   threads projects agents   {threads} {projects} {agents}
+  watch                     a message, a change or a state on each line
+  redact                    {messages}
+  prune                     {sessions}
   who                       {agents: [agent with here, person, sessions:
                              [{client, folder, session, pid, since, last_seen}]]}
   status                    an agent

@@ -17,6 +17,7 @@ import (
 type serveOptions struct {
 	readOnly        bool
 	profile, client string
+	toolsets        []string
 }
 
 func newServeCmd(a *app) *cobra.Command {
@@ -42,6 +43,7 @@ a directory beside it where something else lies there.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd, a, &o) },
 	}
 	flags := cmd.Flags()
+	flags.StringSliceVar(&o.toolsets, "toolsets", nil, "offer these `sets` of tools as well: admin (prune, redact)")
 	flags.BoolVar(&o.readOnly, "read-only", false, "offer only the tools that change nothing")
 	flags.StringVar(&o.profile, "profile", "", "offer the tools of this `system` in place of skein's own")
 	flags.StringVar(&o.client, "client", "", "with --profile relay: be `desktop` or code")
@@ -53,6 +55,11 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	if o.profile != "" || o.client != "" {
 		if profile, err = a.profile(o); err != nil {
 			return err
+		}
+	}
+	for _, set := range o.toolsets {
+		if set != tools.Admin {
+			return usage(cmd, "--toolsets: there is no set %q; there is %s", set, tools.Admin)
 		}
 	}
 	logger, done, err := a.logger()
@@ -81,7 +88,7 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	}
 	srv := tools.New(open, tools.Options{
 		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
-		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Profile: profile,
+		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Toolsets: o.toolsets, Profile: profile,
 	})
 	defer func() {
 		syncing.end()
