@@ -42,6 +42,9 @@ func readDispatch(ctx context.Context, path string, a *Archive) error {
 			r.inbox(path, e.Name())
 		}
 	}
+	if len(r.order) == 0 && len(a.Problems) > 0 {
+		return fmt.Errorf("%s holds no message of dispatch that can be read: %s", path, a.Problems[0])
+	}
 	r.unknown.report(a)
 	r.finish()
 	return nil

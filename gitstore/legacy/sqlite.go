@@ -40,8 +40,7 @@ func withDatabase(ctx context.Context, path string, names []string, f func(*data
 	if err := copyDatabase(ctx, path, file); err != nil {
 		return err
 	}
-	source := url.URL{Scheme: "file", Path: filepath.ToSlash(file)}
-	db, err := sql.Open("sqlite", source.String())
+	db, err := sql.Open("sqlite", source(file))
 	if err != nil {
 		return err
 	}
@@ -51,6 +50,17 @@ func withDatabase(ctx context.Context, path string, names []string, f func(*data
 		return err
 	}
 	return f(d)
+}
+
+// source names a database that came from anywhere: nothing in its schema may
+// call a function.
+func source(file string) string {
+	path := filepath.ToSlash(file)
+	if !strings.HasPrefix(path, "/") { // C:/… on Windows
+		path = "/" + path
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=trusted_schema(0)&_pragma=cell_size_check(1)"}
+	return u.String()
 }
 
 func findDatabase(path string, names []string) (string, error) {

@@ -141,6 +141,7 @@ func TestSourcesThatAreNone(t *testing.T) {
 		{"relay", other, "its tables are cats"},
 		{"relay", blank, "its tables are none"},
 		{"dispatch", relay, "is no store of dispatch: it is no directory"},
+		{"dispatch", files(t, map[string]string{"app/package.json": `{"name":"x"}`, "lib/a.json": "[]"}), "holds no message of dispatch that can be read: app/package.json: id is missing"},
 		{"dispatch", t.TempDir(), "no inbox in it holds a message"},
 		{"dialogue", relay, "is no store of dialogue: it is no directory"},
 		{"dialogue", t.TempDir(), "neither projects.json nor"},
