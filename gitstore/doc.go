@@ -43,7 +43,7 @@
 // [Store.ImportPlanned] brings in those that are not here yet.
 //
 // The cost of a post does not grow with the store, the project, the thread or
-// the day, because no directory takes more than 64 events: see layout.go.
+// the day, because no directory takes more than 48 events: see layout.go.
 //
 // # Reading
 //

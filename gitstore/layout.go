@@ -11,7 +11,7 @@ import (
 
 // maxFiles is how many events a directory takes, and how many slugs; more go
 // to sub-directories. It bounds what a post writes: see FORMAT.md.
-const maxFiles = 64
+const maxFiles = 48
 
 // home is whose directory an event belongs to: a thread's, a project's own
 // (thread is ""), that of keys of the shared state, that of redactions, or on

@@ -63,7 +63,7 @@ func newBytes(tb testing.TB, dir string, commit plumbing.Hash) (total int) {
 	return total
 }
 
-// maxEntries bounds a directory: 64 files or slugs, and the sub-directories
+// maxEntries bounds a directory: its files or slugs, and the sub-directories
 // that continue them (60 minutes of an hour are the most).
 const maxEntries = maxFiles + 60 + 4
 
