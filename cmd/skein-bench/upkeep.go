@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// upkeep holds the slow posts of a server beside compaction and the making of
-// the index, both without pause, against those of the same server alone.
+// upkeep holds the slow posts of a server beside compaction, the making of the
+// index and syncing with a repository on the same disk, all without pause,
+// against those of the same server alone.
 func upkeep(ctx context.Context, b *bench) (rows []row, err error) {
 	store, err := b.store(ctx, mixture(b.large), b.home)
 	if err != nil {
@@ -18,7 +19,8 @@ func upkeep(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, srv.stop(), b.drop(store)) }()
+	remote := store + "-remote"
+	defer func() { err = errors.Join(err, srv.stop(), b.drop(store, remote)) }()
 	if err := b.buildIndex(ctx, store); err != nil {
 		return nil, err
 	}
@@ -26,23 +28,34 @@ func upkeep(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	beside := []func(context.Context) error{func(ctx context.Context) error { return b.rebuildIndex(ctx, store) }}
-	what := "index rebuilding"
-	if b.hasCommand(ctx, "gc") {
-		beside = append(beside, func(ctx context.Context) error { return system(ctx, b.skein, "gc", "--store", store) })
-		what += " and `skein gc`"
-	} else {
-		what += " (" + noCompaction + ")"
+	if err := b.addRemote(ctx, store, remote); err != nil {
+		return nil, err
 	}
 	looping, stop := context.WithCancel(ctx)
-	rounds := repeat(looping, beside...)
+	rounds := repeat(looping,
+		func(ctx context.Context) error { return b.rebuildIndex(ctx, store) },
+		func(ctx context.Context) error { return system(ctx, b.skein, "gc", "--store", store) },
+		func(ctx context.Context) error { return system(ctx, b.skein, "sync", "--store", store) })
 	busy, err := b.pacedPosts(ctx, srv)
 	stop()
-	b.note("  beside the posts ran %v rounds", rounds())
+	b.note("  beside the posts the index was made, `skein gc` and `skein sync` ran %v times", rounds())
 	if err != nil {
 		return nil, err
 	}
-	return []row{besideRow(fmt.Sprintf("a post beside %s, %s messages", what, thousands(b.large)), busy, quiet)}, nil
+	what := fmt.Sprintf("a post beside index rebuilding, `skein gc` and `skein sync`, %s messages", thousands(b.large))
+	return []row{besideRow(what, busy, quiet)}, nil
+}
+
+// addRemote gives the store a remote that has everything but the last posts,
+// as one that is synced now and then.
+func (b *bench) addRemote(ctx context.Context, store, remote string) error {
+	if _, err := git(ctx, store, "clone", "-q", "--bare", store, remote); err != nil {
+		return err
+	}
+	if err := system(ctx, b.skein, "remote", "add", remote, "--store", store); err != nil {
+		return err
+	}
+	return system(ctx, b.skein, "sync", "--store", store)
 }
 
 func besideRow(what string, busy, quiet sample) row {
