@@ -103,3 +103,41 @@ func TestIndexOfLostHistory(t *testing.T) {
 	}
 	mustAnswer(t, s)
 }
+
+// TestCommitsOfOldMessages: the commit of a message is found from a mark near
+// it, also behind a commit of another program.
+func TestCommitsOfOldMessages(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, quiet)
+	for range 3 {
+		fill(t, s, 300, threadName)
+		mustAnswer(t, s)
+	}
+	m := loadModel(t, s)
+	tip := indexState(t, s).Main
+	var near int
+	for i := 0; i < len(m.messages); i += 100 {
+		id := m.messages[i].ID
+		got, err := s.MessageByID(ctx, id.String())
+		if err != nil || got.Commit.String() != m.commits[id.String()] {
+			t.Fatalf("commit of message %d: %v, %v", i, got, err)
+		}
+		if _, err := s.fromIndex(ctx, func(v *index.View) error {
+			from, found, err := v.Since(id)
+			if found && from != tip {
+				near++
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if near != 6 {
+		t.Errorf("%d of 9 messages are looked for from a mark, want 6", near)
+	}
+	git(t, s.Dir(), "update-ref", "refs/heads/main", git(t, s.Dir(), "-c", "user.name=x", "-c", "user.email=x@example.org", "commit-tree", "-p", "main", "-m", "again", "main^{tree}"))
+	got, err := s.MessageByID(ctx, m.messages[0].ID.Short())
+	if err != nil || got.Commit.String() != m.commits[got.ID.String()] {
+		t.Errorf("after a commit of another program: %+v, %v", got, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"skein/gitstore/event"
+	"skein/gitstore/index"
 )
 
 // resolveThread reads a reference to a thread, which need not be there. A bare
@@ -131,8 +133,8 @@ func (s *Store) openThread(ctx context.Context, thread string) (*folded, error) 
 }
 
 // MessageByID returns a message by its id or an abbreviation of it, with its
-// receipts and its commit. The commit is looked for in the history, which
-// takes time for an old message. An id that no message has is an
+// receipts and its commit. Without an index the commit is looked for in the
+// whole history, which takes time for an old message. An id that no message has is an
 // *UnknownError, an abbreviation of several an *AmbiguousError.
 func (s *Store) MessageByID(ctx context.Context, idOrAbbrev string) (*Message, error) {
 	found, err := s.resolveMessages(ctx, []string{idOrAbbrev})
@@ -313,10 +315,37 @@ func (m idMatch) mayHold(d subtree) bool {
 // errStop ends a walk through history early.
 var errStop = errors.New("stop")
 
-// commitOf returns the commit of main that brought an event.
-func (s *Store) commitOf(ctx context.Context, id event.ID) (plumbing.Hash, error) {
-	var found plumbing.Hash
-	err := s.history(ctx, func(h plumbing.Hash, c commitInfo) error {
+// farBehind is how many commits are looked at behind the one that the index
+// names, before the whole history is: a build marks one in each step.
+const farBehind = 2 * buildStep
+
+// commitOf returns the commit of main that brought a message.
+func (s *Store) commitOf(ctx context.Context, id event.ID) (found plumbing.Hash, err error) {
+	_, err = s.fromIndex(ctx, func(v *index.View) error {
+		from, ok, err := v.Since(id)
+		if err == nil && ok {
+			// A commit that cannot be read is one of a history that was rewritten.
+			found, _ = s.commitBehind(ctx, from, id, farBehind)
+		}
+		return err
+	})
+	if err != nil || !found.IsZero() {
+		return found, err
+	}
+	tip, err := s.tip(mainRef)
+	if err != nil {
+		return found, err
+	}
+	return s.commitBehind(ctx, tip, id, math.MaxInt)
+}
+
+// commitBehind looks for the commit that brought a message among the n newest
+// from one on. It is zero if it is not among them.
+func (s *Store) commitBehind(ctx context.Context, from plumbing.Hash, id event.ID, n int) (found plumbing.Hash, err error) {
+	err = s.historyFrom(ctx, from, func(h plumbing.Hash, c commitInfo) error {
+		if n--; n < 0 {
+			return errStop
+		}
 		if c.id == id {
 			found = h
 			return errStop
@@ -330,6 +359,15 @@ func (s *Store) commitOf(ctx context.Context, id event.ID) (plumbing.Hash, error
 // error; errStop is not reported.
 func (s *Store) history(ctx context.Context, visit func(plumbing.Hash, commitInfo) error) error {
 	h, err := s.tip(mainRef)
+	if err != nil {
+		return err
+	}
+	return s.historyFrom(ctx, h, visit)
+}
+
+// historyFrom is history from a commit on.
+func (s *Store) historyFrom(ctx context.Context, h plumbing.Hash, visit func(plumbing.Hash, commitInfo) error) error {
+	var err error
 	for err == nil && !h.IsZero() {
 		if err = ctx.Err(); err != nil {
 			break

@@ -217,7 +217,7 @@ func fill(path string) error {
 	if _, err = db.Exec(create); err == nil {
 		_, err = db.Exec(writeStateSQL, state{}.encode())
 	}
-	return errors.Join(explain(err), db.Close())
+	return errors.Join(err, db.Close()) // nothing is damaged that is not there yet
 }
 
 // How long files are left alone that are of no use any more: a process may be

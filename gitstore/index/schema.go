@@ -10,7 +10,7 @@ const (
 	// schemaVersion is part of the files' names and in user_version. Whatever
 	// changes in the tables, in what their rows hold or in how text is cut
 	// into words asks for another number.
-	schemaVersion = 2
+	schemaVersion = 3
 	// applicationID marks the file as skein's: "skix".
 	applicationID = 0x736b6978
 )
@@ -48,6 +48,7 @@ CREATE TABLE threads(n INTEGER PRIMARY KEY, project TEXT NOT NULL, thread TEXT N
 CREATE INDEX threads_last ON threads(last);
 CREATE TABLE events(owner TEXT, path TEXT, blob BLOB, agent INTEGER NOT NULL, at INTEGER NOT NULL,
 	data BLOB NOT NULL, PRIMARY KEY(owner, path, blob)) WITHOUT ROWID;
+CREATE TABLE marks(n INTEGER PRIMARY KEY, main BLOB NOT NULL);
 CREATE TABLE broken(path TEXT PRIMARY KEY) WITHOUT ROWID;
 
 CREATE VIRTUAL TABLE words USING fts5(doc, content='', columnsize=0,

@@ -81,6 +81,9 @@ func (u *update) run(from, to State, changes iter.Seq2[Change, error]) error {
 		return err
 	}
 	u.w.state.State = to
+	if err := u.w.mark(); err != nil {
+		return err
+	}
 	return u.c.exec(writeStateSQL, u.w.state.encode())
 }
 
