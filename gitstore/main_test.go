@@ -18,6 +18,7 @@ var roles = map[string]func(args []string) error{
 	"post":        postRole,
 	"die-at":      dieAtRole,
 	"post-loop":   postLoopRole,
+	"die-syncing": dieSyncingRole,
 	"bulk":        bulkRole,
 	"attend":      attendRole,
 	"writer":      writerRole,

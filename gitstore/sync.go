@@ -114,6 +114,7 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 		o.pause = pause
 	}
 	for unknown := 0; ; {
+		began := time.Now()
 		again, err := s.syncOnce(ctx, w, o, report)
 		if again && isUnknown(err) {
 			unknown++
@@ -122,8 +123,10 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 			return report, err
 		}
 		o.tell("the push did not get through; trying again")
-		// Full jitter: any time up to a bound that doubles.
-		most := min(backoffMost, backoffUnit<<min(report.Pushes, 10))
+		// Full jitter: any time up to a bound that doubles, beginning with what
+		// an attempt takes, since that is how long others are in the way.
+		unit := max(backoffUnit, time.Since(began))
+		most := min(max(backoffMost, 4*unit), unit<<min(report.Pushes, 10))
 		if err := o.pause(ctx, rand.N(most)); err != nil {
 			return report, err
 		}

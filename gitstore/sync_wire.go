@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -92,14 +94,29 @@ func (s *Store) SetRemote(ctx context.Context, address string) error {
 // belongs to whoever holds the sync lock.
 func (s *Store) quarantineDir() string { return filepath.Join(s.db.StateDir(), "quarantine") }
 
+// newQuarantine clears what a killed process has left, and returns an unused
+// name: the git that such a process had started may still be writing under
+// another.
+func (s *Store) newQuarantine() (string, error) {
+	all := s.quarantineDir()
+	if err := os.RemoveAll(all); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(all, 0o700); err != nil {
+		return "", err
+	}
+	return filepath.Join(all, strconv.FormatUint(rand.Uint64(), 36)), nil
+}
+
 // gitWire speaks to a remote with the git binary.
 type gitWire struct {
-	s *Store
-	r *remote.Remote
+	s   *Store
+	r   *remote.Remote
+	dir string // what the last fetch went to
 }
 
 func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
-	return &gitWire{s, &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"), Progress: progress}}
+	return &gitWire{s: s, r: &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"), Progress: progress}}
 }
 
 // adoptFrom is the size in bytes from which packs are taken over as they are:
@@ -107,20 +124,22 @@ func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
 const adoptFrom = 1 << 20
 
 func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName) (a *arrival, err error) {
-	dir := w.s.quarantineDir()
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
+	dir, err := w.s.newQuarantine()
+	if err != nil {
+		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
+	w.dir = dir
+	remove := func() error { return os.RemoveAll(w.s.quarantineDir()) }
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
+			err = errors.Join(err, remove())
 		}
 	}()
 	tips, err := w.r.Fetch(ctx, dir, branches...)
 	if err != nil {
 		return nil, err
 	}
-	q, err := odb.Open(dir, odb.Options{NoSync: true, Logger: w.s.log})
+	q, err := odb.Open(dir, odb.Options{FS: w.s.opts.FS, NoSync: true, Logger: w.s.log})
 	if err != nil {
 		return nil, fmt.Errorf("open what was fetched: %w", err)
 	}
@@ -134,7 +153,7 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 	}
 	packs, err := worthAdopting(dir)
 	return &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] },
-		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), os.RemoveAll(dir)) }}, err
+		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), remove()) }}, err
 }
 
 // worthAdopting lists the packs of a quarantine if they are large.
@@ -155,5 +174,5 @@ func worthAdopting(dir string) (packs []string, err error) {
 }
 
 func (w *gitWire) push(ctx context.Context, _ *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error) {
-	return w.r.Push(ctx, w.s.quarantineDir(), updates)
+	return w.r.Push(ctx, w.dir, updates)
 }

@@ -19,10 +19,10 @@ import (
 // json`. The JSON is an interface: keys may be added, none is renamed or
 // removed; the scripts in testdata hold it.
 const jsonHelp = `With --json a command prints one object on one line on standard output. If it
-fails it prints none, but for verify and import, whose reports say what is
-wrong. A command
-about one thing prints the thing; a command about many prints an object that
-holds the list under a plural key, beside what belongs to the page:
+fails it prints none, but for verify, doctor, sync and import, whose reports say
+what is wrong. A command about one thing prints the thing; a command about many
+prints an object that holds the list under a plural key, beside what belongs to
+the page:
 
   post, show                a message; show also a change, by its commit
   update                    a thread, or a project
@@ -44,6 +44,7 @@ holds the list under a plural key, beside what belongs to the page:
                              refused: [{branch, commit, path, reason}], held,
                              notes, rescued}
   remote                    {url, unpushed, last_try, last_sync, problem}
+  doctor                    {ok, checks: [{check, ok, says}]}
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}
   gc                        {store, before, after, replaced}, each {objects,
