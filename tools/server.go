@@ -28,6 +28,7 @@ type Options struct {
 	ReadOnly bool         // offer only what changes nothing
 	MaxLine  int          // bytes a request may have; 0: 4 MiB
 	Profile  *Profile     // another system's tools in place of skein's own
+	Shared   bool         // others use the store too: Close leaves it open
 }
 
 // DefaultMaxLine is the longest request line that is read, in bytes. It leaves
@@ -146,7 +147,11 @@ func (s *Server) Close() error {
 	s.idle.Stop()
 	s.end()
 	s.background.Wait()
-	return errors.Join(s.leave(), s.store.close())
+	err := s.leave()
+	if s.opt.Shared {
+		return err
+	}
+	return errors.Join(err, s.store.close())
 }
 
 // legacyHandshake keeps server/discover from offering revision 2026-07-28.

@@ -18,13 +18,14 @@ type serveOptions struct {
 	readOnly        bool
 	profile, client string
 	toolsets        []string
+	http            string
 }
 
 func newServeCmd(a *app) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Be the MCP server of one agent, over standard input and output",
+		Short: "Be the MCP server of an agent",
 		Long: `Serve one agent over the Model Context Protocol: the agent's client starts
 this command and speaks to its standard input and output. The agent is --agent
 or $SKEIN_AGENT, else named after the client and the folder, as in
@@ -34,11 +35,18 @@ The log goes to standard error or the log file.
 With --profile the tools are those of another message system, for its users:
 dialogue, duo, c2c, dispatch or relay. What they have set in that system's
 environment holds here too: a path that named its database names the store, or
-a directory beside it where something else lies there.`,
+a directory beside it where something else lies there.
+
+With --http the store is served over HTTP in place of standard input and output:
+MCP at /mcp, the ten endpoints of duo's broker, and /health. Without a port it
+is $BROKER_PORT, else 3210. Requests need the token that lies in the store's
+.git/skein/http-token. An MCP client there is named after itself, or by
+/mcp?agent=NAME.`,
 		Example: `  claude mcp add -s user skein -- skein serve
   skein serve --agent desktop --read-only
   skein serve --profile relay --client desktop
-  MCP_DISPATCH_AGENT_ID=alice skein serve --profile dispatch`,
+  MCP_DISPATCH_AGENT_ID=alice skein serve --profile dispatch
+  skein serve --http 127.0.0.1:3210`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd, a, &o) },
 	}
@@ -47,6 +55,7 @@ a directory beside it where something else lies there.`,
 	flags.BoolVar(&o.readOnly, "read-only", false, "offer only the tools that change nothing")
 	flags.StringVar(&o.profile, "profile", "", "offer the tools of this `system` in place of skein's own")
 	flags.StringVar(&o.client, "client", "", "with --profile relay: be `desktop` or code")
+	flags.StringVar(&o.http, "http", "", "listen for HTTP at this `address` instead")
 	return cmd
 }
 
@@ -68,9 +77,6 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	}
 	defer done()
 	ctx := cmd.Context()
-	if isTerminal(a.in) {
-		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
-	}
 	twice := duplicates
 	if profile != nil { // the systems whose tools these are know nothing of it
 		twice = 0
@@ -86,10 +92,17 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 		}
 		return s, err
 	}
-	srv := tools.New(open, tools.Options{
+	options := tools.Options{
 		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
 		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Toolsets: o.toolsets, Profile: profile,
-	})
+	}
+	if o.http != "" {
+		return a.serveHTTP(ctx, o.http, options, open, syncing.end)
+	}
+	if isTerminal(a.in) {
+		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
+	}
+	srv := tools.New(open, options)
 	defer func() {
 		syncing.end()
 		err = errors.Join(err, srv.Close())

@@ -17,12 +17,16 @@ import (
 // duoProject holds duo's groups.
 const duoProject = "duo"
 
-// The types of conversations, and whether a partner is there.
+// The types of conversations.
 const (
 	typeDirect = "direct"
 	typeGroup  = "group"
-	online     = "online"
-	offline    = "offline"
+)
+
+// Whether a partner is there: Partner.Status.
+const (
+	Online  = "online"
+	Offline = "offline"
 )
 
 // Broker does what duo's broker did, over a store: partners, conversations and
@@ -83,9 +87,9 @@ func (b *Broker) Partner(ctx context.Context, st *gitstore.Store, id string) (Pa
 }
 
 func (b *Broker) partner(a gitstore.Attendance) Partner {
-	p := Partner{ID: a.Name, Name: a.Name, Created: timeOrNil(a.Joined), LastSeen: timeOrNil(a.LastSeen), Status: offline, Notifications: !a.Quiet}
+	p := Partner{ID: a.Name, Name: a.Name, Created: timeOrNil(a.Joined), LastSeen: timeOrNil(a.LastSeen), Status: Offline, Notifications: !a.Quiet}
 	if a.Here {
-		p.Status = online
+		p.Status = Online
 	}
 	if a.Agent.Status != "" {
 		p.StatusMessage = &a.Agent.Status

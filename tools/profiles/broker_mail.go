@@ -43,26 +43,31 @@ func (b *Broker) Talk(ctx context.Context, st *gitstore.Store, from, to, convers
 		if c.Type == typeDirect {
 			post.To = c.others(from)
 		}
+		sent := b.toBeSent(c.others(from))
 		m, err := st.Post(ctx, post)
 		if err != nil {
 			return Sent{}, err
 		}
-		return b.sent(c.ID, c.others(from), m), nil
+		sent.Conversation, sent.Message = c.ID, m.ID.Short()
+		return sent, nil
 	}
 	id, err := AgentID(to)
 	if err != nil {
 		return Sent{}, fmt.Errorf("to: %w", err)
 	}
 	post.To = []string{id}
+	sent := b.toBeSent(post.To)
 	m, err := st.Post(ctx, post)
 	if err != nil {
 		return Sent{}, err
 	}
-	return b.sent(b.wordsID(ctx, st, m.Thread), post.To, m), nil
+	sent.Conversation, sent.Message = b.wordsID(ctx, st, m.Thread), m.ID.Short()
+	return sent, nil
 }
 
-func (b *Broker) sent(id string, to []string, m *gitstore.Message) Sent {
-	s := Sent{Conversation: id, Message: m.ID.Short()}
+// toBeSent counts who waits for a message before it is sent, since it wakes
+// them.
+func (b *Broker) toBeSent(to []string) (s Sent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, name := range to {

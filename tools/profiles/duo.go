@@ -160,7 +160,7 @@ func (d *duo) partners(ctx context.Context, s *tools.Server, p duoParams) (any, 
 
 func partnerLine(p Partner, me string) string {
 	line := "⚫"
-	if p.Status == online {
+	if p.Status == Online {
 		line = "🟢"
 	}
 	if p.Listening {
