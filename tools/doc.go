@@ -28,6 +28,10 @@
 // can read and act on. With Options.ReadOnly only those tools are offered that
 // change nothing.
 //
+// With Options.Profile the tools are those of another message system (package
+// profiles) and these rules about texts do not hold: its results are its own.
+// Handler serves over HTTP in place of ServeStdio (package web).
+//
 // # Rules that hold for every tool
 //
 // A result is text only: some clients show a model the structured content in
