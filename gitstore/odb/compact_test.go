@@ -287,6 +287,54 @@ func TestCompactBeside(t *testing.T) {
 	checkAcknowledged(t, dir, printed...)
 }
 
+// TestRepackBetween has a whole git repack or gc run between any two steps of a
+// compaction of packs of ours, a pack of git's and loose objects.
+func TestRepackBetween(t *testing.T) {
+	template := newRepo(t)
+	f := plant(t, template, 3)
+	removeKeeps(t, f.s)
+	git(t, template, "repack", "-a", "-d", "-q")
+	f.grow(t, 3, "p/one")
+	lone := strings.TrimSpace(git(t, template, "commit-tree", "-p", "main", "-m", "loose", "main^{tree}"))
+	git(t, template, "update-ref", "refs/heads/loose", lone)
+	f.grow(t, 2, "p/one", "q")
+	want := objectsOf(t, f.s)
+	steps := repackAt(t, copyRepo(t, template), 0, nil)
+	stride := times(2, 1)
+	for i, cmd := range [][]string{{"repack", "-a", "-d", "-f", "-q"}, {"gc", "--prune=now", "-q"}} {
+		for n := 1 + i; n <= steps; n += stride {
+			dir := copyRepo(t, template)
+			repackAt(t, dir, n, cmd)
+			if got := objectsOf(t, open(t, dir, Options{})); !maps.Equal(got, want) {
+				t.Fatalf("git %s at step %d of %d: %d objects of %d", cmd[0], n, steps, len(got), len(want))
+			}
+			fsck(t, dir)
+			os.RemoveAll(dir)
+		}
+	}
+	t.Logf("%d steps", steps)
+}
+
+// repackAt compacts a store and removes what was replaced, with a git command
+// before step n, and returns how many steps there were.
+func repackAt(t *testing.T, dir string, n int, cmd []string) (steps int) {
+	t.Helper()
+	s := open(t, dir, Options{Logger: quiet(), FS: hookFS{OS, func(call, name string) outcome {
+		if !strings.Contains(name, "objects") || call == "write" {
+			return outcome{}
+		}
+		if steps++; steps == n {
+			git(t, dir, cmd...)
+		}
+		return outcome{}
+	}}})
+	defer s.Close()
+	if err := compactAndReap(s); err != nil {
+		t.Fatalf("%v at step %d: %v", cmd, n, err)
+	}
+	return steps
+}
+
 // TestCompactKilled ends a compaction at every call that changes the disk.
 // Everything is there, and the next one does what was left.
 func TestCompactKilled(t *testing.T) {

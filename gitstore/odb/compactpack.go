@@ -224,34 +224,30 @@ func (e *encoder) encode(j *job) (err error) {
 	return nil
 }
 
-// choose takes the delta if it is the smaller one. Where it is less than half,
-// it is sure to be.
+// choose takes the delta if it is clearly shorter. Both are not compressed to
+// see: that would cost more than it saves.
 func (e *encoder) choose(j *job) {
-	j.size = len(j.data)
-	if j.base == none || len(j.on) == 0 || len(j.data) < minDelta {
-		j.body = e.deflate(j.data)
-		return
-	}
-	e.delta = e.differ.delta(e.delta[:0], j.on, j.data)
-	if len(e.delta) > len(j.data)/2 {
-		if j.body = e.deflate(j.data); len(e.delta) >= len(j.body)+len(j.body)/4 {
+	if j.base != none && len(j.on) > 0 && len(j.data) >= minDelta {
+		e.delta = e.differ.delta(e.delta[:0], j.on, j.data)
+		if j.delta = len(e.delta) < len(j.data)/4*3; j.delta {
+			j.size, j.body = len(e.delta), e.deflate(e.delta, j.kind)
 			return
 		}
 	}
-	if body := e.deflate(e.delta); j.body == nil || len(body)+deltaCost < len(j.body) {
-		j.body, j.size, j.delta = body, len(e.delta), true
-	}
+	j.size, j.body = len(j.data), e.deflate(j.data, plumbing.AnyObject)
 }
 
 const (
-	minDelta  = 32 // bytes; a smaller object is not worth a delta
-	deltaCost = 4  // bytes that name a base
-	fewBytes  = 40 // so few bytes are hardly ever smaller compressed
+	minDelta  = 32  // bytes; a smaller object is not worth a delta
+	fewBytes  = 40  // so few bytes are hardly ever smaller compressed
+	fewHashes = 256 // nor so many of a tree's delta, which are mostly hashes
 )
 
-func (e *encoder) deflate(data []byte) []byte {
-	if len(data) < fewBytes {
-		return appendStored(nil, data)
+// deflate returns data as a zlib stream; deltaOf is the type of the object if
+// they are a delta.
+func (e *encoder) deflate(data []byte, deltaOf plumbing.ObjectType) []byte {
+	if len(data) < fewBytes || deltaOf == plumbing.TreeObject && len(data) < fewHashes {
+		return appendStored(make([]byte, 0, len(data)+storedCost), data)
 	}
 	e.packed.Reset()
 	e.zlib.Reset(&e.packed)

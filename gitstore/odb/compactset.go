@@ -43,6 +43,7 @@ type objectState struct {
 	seq   uint16 // place in the versions of its path, as far as deltas go
 	depth uint8  // deltas that lead to it, at most
 	flags objectFlags
+	from  uint16 // the source
 
 	crc uint32
 	at  int64 // in the new pack; 0: not yet
@@ -75,14 +76,16 @@ func newObjectSet(s *Storage, packs []*pack, loose []plumbing.Hash) (*objectSet,
 	slices.SortFunc(loose, func(a, b plumbing.Hash) int { return bytes.Compare(a[:], b[:]) })
 	set.sources = append(set.sources, &source{first: n, loose: loose})
 	n += len(loose)
-	if n >= 1<<31 {
-		return nil, errors.New("there are too many objects for one pack")
+	if n >= 1<<31 || len(packs) >= 1<<16 {
+		return nil, errors.New("there are too many objects, or packs, to make one of them")
 	}
 	set.state = make([]objectState, n)
 	set.slots = make([]uint32, tableSize(n))
-	for i := range set.state {
-		set.state[i].base, set.state[i].blob = none, none
-		set.enter(uint32(i))
+	for from, src := range set.sources {
+		for i := src.first; i < src.first+src.len(); i++ {
+			set.state[i] = objectState{base: none, blob: none, from: uint16(from)}
+			set.enter(uint32(i))
+		}
 	}
 	for _, src := range set.sources {
 		if err := src.sort(); err != nil {
@@ -92,10 +95,10 @@ func newObjectSet(s *Storage, packs []*pack, loose []plumbing.Hash) (*objectSet,
 	return set, nil
 }
 
-// tableSize is a power of two, so that at most three slots of four are taken.
+// tableSize is a power of two, so that at most every other slot is taken.
 func tableSize(n int) int {
 	size := 16
-	for size/4*3 < n {
+	for size/2 < n {
 		size *= 2
 	}
 	return size
@@ -124,10 +127,7 @@ func (set *objectSet) slot(h plumbing.Hash) uint64 {
 // find returns an object's number, or none.
 func (set *objectSet) find(h plumbing.Hash) uint32 { return set.slots[set.slot(h)] - 1 }
 
-func (set *objectSet) source(i uint32) *source {
-	n := sort.Search(len(set.sources), func(k int) bool { return set.sources[k].first > int(i) })
-	return set.sources[n-1]
-}
+func (set *objectSet) source(i uint32) *source { return set.sources[set.state[i].from] }
 
 func (set *objectSet) hash(i uint32) plumbing.Hash {
 	src := set.source(i)
@@ -135,6 +135,13 @@ func (set *objectSet) hash(i uint32) plumbing.Hash {
 		return src.loose[int(i)-src.first]
 	}
 	return src.p.hash(int(i) - src.first)
+}
+
+func (src *source) len() int {
+	if src.p == nil {
+		return len(src.loose)
+	}
+	return src.p.count
 }
 
 // sort puts the positions of a pack's objects in the order of their places.
@@ -306,12 +313,8 @@ func (set *objectSet) merge(sources []*source) []uint32 {
 }
 
 func (set *objectSet) numbers(src *source) []uint32 {
-	n := len(src.loose)
-	if src.p != nil {
-		n = src.p.count
-	}
-	all := make([]uint32, 0, n)
-	for i := src.first; i < src.first+n; i++ {
+	all := make([]uint32, 0, src.len())
+	for i := src.first; i < src.first+src.len(); i++ {
 		if set.state[i].flags&copyOf == 0 {
 			all = append(all, uint32(i))
 		}

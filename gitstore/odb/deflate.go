@@ -11,6 +11,9 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
+// storedCost is how many bytes a zlib stream of one stored block adds.
+const storedCost = 11
+
 // appendStored writes a zlib stream of stored blocks (RFC 1950, RFC 1951).
 func appendStored(b, data []byte) []byte {
 	sum := adler32.Checksum(data)
