@@ -165,7 +165,10 @@ func (d *difference) changes() iter.Seq2[index.Change, error] {
 				return
 			}
 		}
-		for _, f := range d.added {
+		for i, f := range d.added {
+			if (i+1)%releaseFiles == 0 {
+				d.s.db.ReleasePages()
+			}
 			c, err := d.s.change(f.leaf)
 			if damage(err) {
 				err = d.s.leaveOut(f.path(), err)

@@ -66,6 +66,12 @@
 // Messages that expire are marked by the update that comes after; in between a
 // query asks for those few. A clock that was set back is noticed.
 //
+// # Marks
+//
+// What brought a message cannot be found by its place. So an update leaves a
+// mark, every 256 messages at most: the state of main at which all messages of
+// lesser numbers were there. [View.Since] finds the first one behind a message.
+//
 // # Text
 //
 // Text is cut into words in Go (tokens.go) and compared word by word: case is
