@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mark3labs/mcp-go/client"
@@ -108,6 +109,18 @@ func (p *peer) call(tool, args string) string {
 		p.t.Fatalf("%s %s: %s", tool, args, text)
 	}
 	return text
+}
+
+// alerted waits until standard error holds a line for the person.
+func (p *peer) alerted(line string) {
+	p.t.Helper()
+	deadline := time.Now().Add(30 * time.Second) // a bug's limit
+	for !strings.Contains(p.stderr.String(), line) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%q is not on stderr: %s", line, p.stderr)
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // json is call for a tool that answers in JSON.
@@ -344,6 +357,7 @@ func TestDispatchProfile(t *testing.T) {
 	same(t, alice.json("peek", `{}`), `{"sent_receipts":[{"state":"acknowledged"}]}`)
 
 	bob.json("dispatch", `{"message":"On it","target":"alice","priority":"urgent","thread_id":"deploy-123","reply_to":"`+id+`","payload":{"commit":"abc123","env":"staging"},"ttl":3600,"must_read":true}`)
+	alice.alerted("[dispatch !!!] message from bob: On it\n")
 	rides := alice.json("dispatch", `{"message":"Deployed to staging"}`)
 	same(t, rides, `{"to":"all","_dispatch_count":1,"_dispatches":[{"from":"bob","content":"On it","priority":"urgent","thread_id":"deploy-123","reply_to":"`+id+`","payload":{"commit":"abc123","env":"staging"},"ttl":3600,"must_read":true,"state":"pending"}]}`)
 	if again := alice.json("ack", `{"message_ids":["msg-00000000"]}`); at(t, again, "_dispatches") != nil {
