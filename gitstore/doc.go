@@ -73,6 +73,20 @@
 // what only this store has is committed again on top of it (replay.go); then it
 // is pushed. A post never waits for any of that but for a batch at a time.
 //
+// [Store.AwaitInbox] waits for mail and [Store.Follow] shows what comes.
+//
+// # Shared state, presence, redaction
+//
+// [Store.SetState] sets a JSON value under a key for everybody; the last one
+// wins, and [Store.StateLog] has the others. [Store.Attend] takes a name for a
+// session, and [Store.Who] tells who is here by a lock that the kernel lets go
+// of when a process ends. [Store.Redact] hides what messages say: every method
+// that returns a message returns it as it may be shown.
+//
+// Options.Duplicates makes one message of two that say the same,
+// Options.PairLimit stops two agents who only answer each other, and
+// Options.Roster lists the names to which messages may go.
+//
 // # Names and ids
 //
 // Wherever a thread is named, "project/thread" and a bare "thread" will do, and

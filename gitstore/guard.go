@@ -32,11 +32,73 @@ func (e *PairLimitError) Error() string {
 		e.Other, e.Messages, e.Thread, int(pairWindow.Minutes()), e.Until.UTC().Format("15:04:05Z"))
 }
 
-// guard keeps messages from going round in circles. Its zero value is ready.
+// guard keeps messages from going round in circles. What this process has
+// posted it remembers, so that a burst of posts does not look through the
+// thread each time. Its zero value is ready.
 type guard struct {
 	mu     sync.Mutex
 	busy   map[string]chan struct{}      // what is being posted, by what it says
 	warned map[event.ThreadRef]time.Time // until when people know of a thread
+	posted map[string]posted             // by what it says
+	wrote  map[event.ThreadRef]time.Time // when this process last posted to a thread
+	free   map[event.ThreadRef]int       // how many posts need no look at the pair
+}
+
+// posted is a message of this process, and when it was posted.
+type posted struct {
+	message *Message
+	at      time.Time
+}
+
+// keepGuarded bounds each of a guard's maps.
+const keepGuarded = 1 << 10
+
+// remember keeps a message that was just posted.
+func (g *guard) remember(what string, m *Message, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.posted == nil || len(g.posted) >= keepGuarded {
+		g.posted = make(map[string]posted)
+	}
+	if g.wrote == nil || len(g.wrote) >= keepGuarded {
+		g.wrote = make(map[event.ThreadRef]time.Time)
+	}
+	short := *m
+	short.Body = nil // the next one brings its own
+	g.posted[what], g.wrote[m.Thread] = posted{&short, now}, now
+}
+
+// recall returns what this process has posted since a time; known is false if
+// it has posted nothing to the thread since, so that it cannot tell.
+func (g *guard) recall(what string, thread event.ThreadRef, since time.Time) (m *Message, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p, ok := g.posted[what]; ok && p.at.After(since) {
+		again := *p.message
+		return &again, true
+	}
+	return nil, g.wrote[thread].After(since)
+}
+
+// isFree tells whether a post cannot be one too many yet, and counts it.
+func (g *guard) isFree(thread event.ThreadRef) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := g.free[thread]
+	if n > 0 {
+		g.free[thread] = n - 1
+	}
+	return n > 0
+}
+
+// setFree says how many posts need no look.
+func (g *guard) setFree(thread event.ThreadRef, n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.free == nil || len(g.free) >= keepGuarded {
+		g.free = make(map[event.ThreadRef]int)
+	}
+	g.free[thread] = n
 }
 
 // guarded posts a request unless it says again what was just said, or is one
@@ -45,19 +107,24 @@ func (s *Store) guarded(ctx context.Context, r *request, post func() (*Message, 
 	if s.opts.Duplicates <= 0 && (s.opts.PairLimit <= 0 || s.opts.Person) {
 		return post()
 	}
-	done, err := s.guard.enter(ctx, sayingOf(r))
+	what := sayingOf(r)
+	done, err := s.guard.enter(ctx, what)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	earlier, err := s.said(ctx, r)
+	earlier, err := s.said(ctx, r, what)
 	if earlier != nil || err != nil {
 		return earlier, err
 	}
 	if err := s.checkPair(ctx, r); err != nil {
 		return nil, err
 	}
-	return post()
+	m, err := post()
+	if err == nil && s.opts.Duplicates > 0 {
+		s.guard.remember(what, m, s.now())
+	}
+	return m, err
 }
 
 // enter waits until nobody else posts the same.
@@ -98,13 +165,18 @@ func sayingOf(r *request) string {
 }
 
 // said returns the message of the last moments that says exactly what r says.
-func (s *Store) said(ctx context.Context, r *request) (*Message, error) {
+func (s *Store) said(ctx context.Context, r *request, want string) (found *Message, err error) {
 	if s.opts.Duplicates <= 0 {
 		return nil, nil
 	}
-	want := sayingOf(r)
-	var found *Message
-	err := s.lately(ctx, r, s.opts.Duplicates, func(f leaf, name event.Name, _ int64) (bool, error) {
+	found, known := s.guard.recall(want, r.home.threadRef(), s.now().Add(-s.opts.Duplicates))
+	if found != nil {
+		found.Body = r.event.Body
+	}
+	if known {
+		return found, nil
+	}
+	err = s.lately(ctx, r, s.opts.Duplicates, func(f leaf, name event.Name, _ int64) (bool, error) {
 		if name.Agent != r.event.From {
 			return true, nil
 		}
@@ -166,7 +238,7 @@ func (s *Store) lately(ctx context.Context, r *request, within time.Duration, vi
 // newestFirst orders the files of one second, whose names do not tell which
 // came first.
 func (s *Store) newestFirst(files []leaf) error {
-	if len(files) < 2 {
+	if len(files) < 2 || len(files) > maxFiles { // a burst is no talk
 		return nil
 	}
 	ids := make(map[plumbing.Hash]event.ID, len(files))
@@ -198,7 +270,7 @@ func fileSecond(f leaf) (name event.Name, second int64, ok bool) {
 // written the last messages of the thread, and too many of them lately. What a
 // person takes part in is not counted.
 func (s *Store) checkPair(ctx context.Context, r *request) error {
-	if s.opts.PairLimit <= 0 || s.opts.Person {
+	if s.opts.PairLimit <= 0 || s.opts.Person || s.guard.isFree(r.home.threadRef()) {
 		return nil
 	}
 	full := &PairLimitError{Thread: r.home.threadRef()}
@@ -213,6 +285,9 @@ func (s *Store) checkPair(ctx context.Context, r *request) error {
 		full.Until = time.Unix(second, 0).Add(pairWindow).UTC()
 		return full.Messages < s.opts.PairLimit, nil
 	})
+	if err == nil {
+		s.guard.setFree(full.Thread, s.freeAfter(full))
+	}
 	if err != nil || full.Other == "" || full.Messages < s.opts.PairLimit || !toPair(r.event, full.Other) {
 		return err
 	}
@@ -222,6 +297,15 @@ func (s *Store) checkPair(ctx context.Context, r *request) error {
 	}
 	s.warn(ctx, r.event.From, full)
 	return full
+}
+
+// freeAfter is how many messages may follow before the pair has to be looked at
+// again: as many as it takes if the other one answers each.
+func (s *Store) freeAfter(seen *PairLimitError) int {
+	if seen.Other == "" {
+		return s.opts.PairLimit/2 - 1
+	}
+	return max(0, (s.opts.PairLimit-seen.Messages)/2-1)
 }
 
 // toPair tells whether a message goes on with the exchange with other.
