@@ -309,3 +309,54 @@ func TestATreeOfTrees(t *testing.T) {
 	}
 	checkQuiet(t, s)
 }
+
+// TestAnEventAtAnotherLevel: the same event lies at the top of its month at the
+// remote, and, since the month was full when it came, further down here. It is
+// one event.
+func TestAnEventAtAnotherLevel(t *testing.T) {
+	s, d := openTest(t, quiet), newDepot()
+	w := newDepotWire(s, d)
+	mustSync(t, w, SyncOptions{}) // the depot has the roots
+	fill(t, s, maxFiles+20, func(int) string { return "axon/talk" })
+	root := d.tips[mainRef]
+	path, file := forged(t, "eve", "the same", time.Now())
+	with := d.set(d.treeOf(root), path, "100644", d.blob(file))
+	d.advance(d.set(with, []string{"link"}, "120000", d.blob("x")))
+	if r := mustSync(t, w, SyncOptions{}); r.Fetched != 1 || len(r.Refused) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	tip, err := s.tip(mainRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := s.rootTree(tip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.isIn(subtree{hash: tree}, "/"+strings.Join(path, "/")) {
+		t.Fatal("the month has room; make it fuller")
+	}
+	d.tips[mainRef] = root // a person takes the link off
+	d.advance(with)
+	if r := mustSync(t, w, SyncOptions{}); len(r.Refused) > 0 || r.Replayed != maxFiles+20 {
+		t.Fatalf("%+v", r)
+	}
+	git(t, s.Dir(), "fsck", "--strict")
+	found := 0
+	top, err := s.projects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []leaf
+	if err := s.filesBelow(t.Context(), top, &files); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.name == path[4] {
+			found++
+		}
+	}
+	if found != 1 {
+		t.Fatalf("the event lies at %d places", found)
+	}
+}

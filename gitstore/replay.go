@@ -133,7 +133,8 @@ func parseGraft(ref plumbing.ReferenceName, f leaf, data []byte) (graft, error) 
 	return graft{home: h, event: e, file: data}, nil
 }
 
-// holdsEvent tells whether a tree holds an event, at whatever level.
+// holdsEvent tells whether a tree holds an event, at whatever level, with these
+// bytes; the zero hash stands for any.
 func holdsEvent(root dir, h home, e *event.Event, blob plumbing.Hash) (bool, error) {
 	homes, err := homesOf(root, h)
 	if err != nil {
@@ -148,7 +149,7 @@ func holdsEvent(root dir, h home, e *event.Event, blob plumbing.Hash) (bool, err
 			if len(d.raw) == 0 {
 				break
 			}
-			if there, ok := lookup(d.raw, name); ok && there.Hash == blob {
+			if there, ok := lookup(d.raw, name); ok && (blob.IsZero() || there.Hash == blob) {
 				return true, nil
 			}
 		}

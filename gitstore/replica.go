@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"skein/gitstore/event"
 	"skein/gitstore/odb"
 	"skein/gitstore/remote"
 )
@@ -201,32 +200,27 @@ func (s *Store) pushed(ctx context.Context, u remote.Update) error {
 	return b.Commit()
 }
 
-// IsPushed tells whether the remote is known to have an event. path is where
-// it lies, as Message.Path has it; without a remote no event is pushed.
-func (s *Store) IsPushed(path string, e *event.Event) (bool, error) {
-	ref := mainRef
-	if e.Kind == event.KindProfile || e.Kind == event.KindReceipt {
-		ref = agentsRef
+// IsPushed tells whether the remote is known to have a message. known is false
+// if the store has no remote.
+func (s *Store) IsPushed(m *Message) (pushed, known bool, err error) {
+	if address, err := s.RemoteURL(); err != nil || address == "" {
+		return false, false, err
 	}
-	known, err := s.refOrZero(trackingRef(ref))
-	if err != nil || known.IsZero() {
-		return false, err
+	at, err := s.refOrZero(trackingRef(mainRef))
+	if err != nil || at.IsZero() {
+		return false, true, err
 	}
-	tree, err := s.rootTree(known)
+	tree, err := s.rootTree(at)
 	if err != nil {
-		return false, err
+		return false, true, err
 	}
 	root, err := rootDir(s.tree, tree)
 	if err != nil {
-		return false, err
+		return false, true, err
 	}
-	h, _, _, err := parsePlace(ref, path)
-	if err != nil {
-		return false, err
+	h, _, _, err := parsePlace(mainRef, m.Path)
+	if err == nil {
+		pushed, err = holdsEvent(root, h, &m.Event, plumbing.ZeroHash)
 	}
-	file, err := e.Marshal()
-	if err != nil {
-		return false, err
-	}
-	return holdsEvent(root, h, e, plumbing.ComputeHash(plumbing.BlobObject, file))
+	return pushed, true, err
 }

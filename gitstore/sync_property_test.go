@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -283,7 +284,9 @@ func TestReplayIsDeterministic(t *testing.T) {
 		if built, err := s.isAncestor(ctx, fetched, tip); err != nil || !built {
 			t.Fatal(built, err)
 		}
-		checkQuiet(t, s)
+		if h := checkQuiet(t, s); !slices.IsSorted(h.ids[200:]) {
+			t.Fatal("what was put on top is not in the order of its ids")
+		}
 		tips = append(tips, tip)
 	}
 	if tips[0] != tips[1] {

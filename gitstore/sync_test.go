@@ -235,15 +235,15 @@ func TestAHookRefuses(t *testing.T) {
 	if len(r.Held) != 1 || !strings.Contains(r.Held[0], "a secret was found") || r.Pushed != 1 {
 		t.Fatalf("%+v", r)
 	}
-	if there, err := a.IsPushed(m.Path, &m.Event); there || err != nil {
-		t.Fatal(there, err)
+	if there, known, err := a.IsPushed(m); there || !known || err != nil {
+		t.Fatal(there, known, err)
 	}
 	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
 		t.Fatal(err)
 	}
 	sync1(t, a, SyncOptions{})
-	if there, err := a.IsPushed(m.Path, &m.Event); !there || err != nil {
-		t.Fatal(there, err)
+	if there, known, err := a.IsPushed(m); !there || !known || err != nil {
+		t.Fatal(there, known, err)
 	}
 }
 

@@ -58,7 +58,7 @@ the page:
 
   message  {id, short, thread, from, to, at, title, body, reply_to, tags,
             priority, expires, require_ack, payload, path, commit,
-            receipts: [{agent, state, at}], pending}
+            receipts: [{agent, state, at}], pending, pushed}
   thread   {thread, project, title, description, status, members, messages,
             first, last, last_from, opened_by}
   change   {id, thread, project, from, at, title, description, status, add,
@@ -98,6 +98,7 @@ type jsonMessage struct {
 	Path       string          `json:"path,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
 	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read and show
+	Pushed     *bool           `json:"pushed,omitempty"`   // show, where the store has a remote: the remote has it
 	Pending    []string        `json:"pending,omitempty"`  // show: named recipients without a receipt
 }
 

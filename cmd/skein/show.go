@@ -32,8 +32,11 @@ thread or a project shows the change.`,
 
 func runShow(ctx context.Context, a *app, name string) error {
 	var m *gitstore.Message
+	var pushed, remote bool
 	err := a.reading(ctx, func(s *gitstore.Store) (err error) {
-		m, err = s.Show(ctx, name)
+		if m, err = s.Show(ctx, name); err == nil && m.Kind == event.KindMessage {
+			pushed, remote, err = s.IsPushed(m)
+		}
 		return err
 	})
 	if err != nil {
@@ -44,6 +47,12 @@ func runShow(ctx context.Context, a *app, name string) error {
 	}
 	j := toJSONMessage(m)
 	j.Pending = m.Pending()
+	if remote {
+		j.Pushed = &pushed
+		if !pushed {
+			a.note("it is not pushed yet")
+		}
+	}
 	return a.show(j, func(t render.Terminal) string {
 		d := drawn(m)
 		for _, name := range j.Pending {
