@@ -148,6 +148,12 @@ func date(f leaf) dated {
 	return dated{second, f}
 }
 
+// releaseFiles is after how many files the packs' pages are given back. Files
+// come in the order in which they were written, so no page is needed for long;
+// in the order of the tree it would be, and a walk takes twice as long if it
+// gives pages back.
+const releaseFiles = 4096
+
 // changes yields the difference, what was removed first.
 func (d *difference) changes() iter.Seq2[index.Change, error] {
 	return func(yield func(index.Change, error) bool) {

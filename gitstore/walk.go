@@ -174,13 +174,7 @@ type walk struct {
 	spare   chan int
 	group   sync.WaitGroup
 	skipped atomic.Int64
-	visited atomic.Int64
 }
-
-// releaseFiles is after how many files who reads in bulk gives the packs' pages
-// back: a walk through a large store would otherwise hold all of its packs in
-// memory.
-const releaseFiles = 4096
 
 func workers() int { return runtime.GOMAXPROCS(0) }
 
@@ -236,9 +230,6 @@ func (w *walk) dir(worker int, d subtree) {
 		f := leaf{d.path, e.Name, e.Hash}
 		if err := w.visit(worker, f); err != nil {
 			w.failed(f.path(), err)
-		}
-		if w.visited.Add(1)%releaseFiles == 0 {
-			w.s.db.ReleasePages()
 		}
 	}
 }
