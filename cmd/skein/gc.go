@@ -14,8 +14,8 @@ func newGCCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Make the repository as small as it can be",
-		Long: `Write all objects of the repository into one pack, with deltas: about a
-kilobyte a message is left. Agents and git may go on meanwhile, and it may be
+		Long: `Write all objects of the repository into one pack, with deltas: less
+than a kilobyte beside the text of a message is left. Agents and git may go on meanwhile, and it may be
 interrupted at any time. What was replaced stays on the disk for ten minutes,
 for git commands that are reading it; the next skein command that writes
 removes it then. A server does a good part of this by itself.`,
