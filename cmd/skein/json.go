@@ -58,7 +58,7 @@ the page:
 
   message  {id, short, thread, from, to, at, title, body, reply_to, tags,
             priority, expires, require_ack, payload, path, commit,
-            receipts: [{agent, state, at}], pending, pushed}
+            receipts: [{agent, state, at}], pushed, pending}
   thread   {thread, project, title, description, status, members, messages,
             first, last, last_from, opened_by}
   change   {id, thread, project, from, at, title, description, status, add,
