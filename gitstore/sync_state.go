@@ -23,14 +23,6 @@ type RemoteState struct {
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
 }
 
-// Lasting tells whether syncing has failed for so long that people should know.
-func (r *RemoteState) Lasting(now time.Time) bool {
-	return r.Problem != "" && now.Sub(r.LastSync) > lastingFailure
-}
-
-// lastingFailure is how long a network may be away before anyone is told.
-const lastingFailure = 10 * time.Minute
-
 // RemoteState returns what is known of the remote.
 func (s *Store) RemoteState(ctx context.Context) (*RemoteState, error) {
 	address, err := s.RemoteURL()
