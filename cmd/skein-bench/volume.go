@@ -27,6 +27,7 @@ func mountJournaled(ctx context.Context, dir string) (*volume, error) {
 			return nil, err
 		}
 	}
+	_ = system(ctx, "umount", v.dir) // a run that was killed has left it; nobody else holds the lock
 	return v, system(ctx, "mount", "-o", "loop", image, v.dir)
 }
 
