@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -121,10 +122,21 @@ func (p *projection) buildSoon() {
 		for errors.Is(err, index.ErrBusy) && pause(p.life, busyBuild) == nil {
 			err = p.build(p.life)
 		}
-		if err != nil && p.life.Err() == nil {
+		switch {
+		case err == nil:
+			p.giveBack()
+		case p.life.Err() == nil:
 			p.s.log.Warn("the index could not be built; reading the tree", "err", err)
 		}
 	})
+}
+
+// giveBack returns to the system what answers from the tree and the build have
+// taken. Nobody else does if no call follows.
+func (p *projection) giveBack() {
+	p.s.read.release()
+	p.s.db.ReleasePages()
+	debug.FreeOSMemory()
 }
 
 const (

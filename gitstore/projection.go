@@ -3,10 +3,13 @@ package gitstore
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"skein/gitstore/index"
 )
@@ -226,10 +229,13 @@ func (p *projection) look(ctx context.Context, x *index.Index) (*index.View, ind
 }
 
 const (
-	// busyWait is how long a call waits for another process that is catching
-	// up; busyPoll is how often it looks.
-	busyWait = 200 * time.Millisecond
-	busyPoll = 2 * time.Millisecond
+	// busyWait is how long a call waits for other processes that are catching
+	// up, each for some milliseconds: it has to be their turn for all, since
+	// walking the tree instead takes the processor from those who would be done.
+	busyWait = 2 * time.Second
+	// busyPoll is how soon it looks again, maxBusyPoll how soon at the latest.
+	busyPoll    = 4 * time.Millisecond
+	maxBusyPoll = 32 * time.Millisecond
 	// rest is how long nobody tries again where that was in vain, or where
 	// the index is far behind.
 	rest = time.Second
@@ -239,10 +245,16 @@ const (
 // turn must have been taken.
 func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, error) {
 	deadline := time.Now().Add(busyWait)
-	for {
+	var wanted index.State // the tips when the call began
+	for wait := busyPoll; ; wait = min(2*wait, maxBusyPoll) {
 		v, tips, err := p.look(ctx, x)
 		if err != nil || v.State() == tips {
 			return v, err
+		}
+		if wanted == (index.State{}) {
+			wanted = tips
+		} else if has, err := p.s.covers(ctx, v.State(), wanted); has && err == nil {
+			return v, nil
 		}
 		at, most := v.State(), p.bound(v)
 		v.Close()
@@ -252,7 +264,7 @@ func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, 
 			return x.View(ctx) // wherever it is now, the tips are in it
 		case errors.Is(err, index.ErrMoved):
 		case errors.Is(err, index.ErrBusy) && time.Now().Before(deadline):
-			if err := pause(ctx, busyPoll); err != nil {
+			if err := pause(ctx, rand.N(wait)); err != nil {
 				return nil, err
 			}
 		default:
@@ -260,6 +272,43 @@ func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, 
 		}
 	}
 }
+
+// covers tells whether an index in one state has all that another state has.
+// Who waited for its turn is served by what the others did meanwhile, also if
+// newer commits have come: else each of many processes would catch up once for
+// every post.
+func (s *Store) covers(ctx context.Context, state, wanted index.State) (bool, error) {
+	for _, b := range [][2]plumbing.Hash{{state.Main, wanted.Main}, {state.Agents, wanted.Agents}} {
+		if has, err := s.within(ctx, b[0], b[1]); !has || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// within tells whether a commit is another one, or among the few before it.
+func (s *Store) within(ctx context.Context, from, to plumbing.Hash) (bool, error) {
+	for range maxCovered {
+		if from == to {
+			return true, nil
+		}
+		if from.IsZero() {
+			return false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return false, context.Cause(ctx)
+		}
+		c, err := s.commitInfo(from)
+		if err != nil {
+			return false, err
+		}
+		from = c.parent
+	}
+	return false, nil
+}
+
+// maxCovered is how many commits others may add while a call waits.
+const maxCovered = 1 << 10
 
 // pause waits, unless ctx ends.
 func pause(ctx context.Context, d time.Duration) error {

@@ -53,7 +53,9 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 				changes = nil
 				continue
 			}
-			timer.Reset(k.soon(time.Now()))
+			if k.remote {
+				timer.Reset(k.soon(time.Now()))
+			}
 		case <-timer.C:
 			timer.Reset(k.run(ctx))
 		}
@@ -64,6 +66,7 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 type keeper struct {
 	s        *Store
 	pace     Pace
+	remote   bool      // there was one when it last looked: without, events cost nothing
 	ended    time.Time // when the last sync did
 	failures int       // since one was good
 }
@@ -88,7 +91,7 @@ func (k *keeper) wait() time.Duration {
 // run syncs if there is something to sync, and returns when to look again.
 func (k *keeper) run(ctx context.Context) time.Duration {
 	address, err := k.s.RemoteURL()
-	if err != nil || address == "" {
+	if k.remote = err == nil && address != ""; !k.remote {
 		return k.pace.Every
 	}
 	done, err := k.s.allPushed()
