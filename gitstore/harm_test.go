@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -83,7 +84,10 @@ func lockIndexRole(args []string) error {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, "locked")
-	select {}
+	killed := make(chan os.Signal, 1)
+	signal.Notify(killed, os.Interrupt) // without, the runtime ends a process that only waits
+	<-killed
+	return nil
 }
 
 // newestIndex is the file of the index that counts.

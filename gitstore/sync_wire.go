@@ -99,10 +99,8 @@ func (s *Store) quarantineDir() string { return filepath.Join(s.db.StateDir(), "
 // another.
 func (s *Store) newQuarantine() (string, error) {
 	all := s.quarantineDir()
-	if err := os.RemoveAll(all); err != nil {
-		return "", err
-	}
-	if err := os.Mkdir(all, 0o700); err != nil {
+	_ = os.RemoveAll(all) // fails while such a git adds files, which are for the next to clear
+	if err := os.MkdirAll(all, 0o700); err != nil {
 		return "", err
 	}
 	return filepath.Join(all, strconv.FormatUint(rand.Uint64(), 36)), nil
@@ -129,7 +127,11 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
 	w.dir = dir
-	remove := func() error { return os.RemoveAll(w.s.quarantineDir()) }
+	remove := func() error {
+		err := os.RemoveAll(dir)
+		_ = os.Remove(w.s.quarantineDir()) // unless something else is in it
+		return err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, remove())
