@@ -109,7 +109,6 @@ func TestSlowStore(t *testing.T) {
 	now := srv.store.now
 	srv.store.mu.Unlock()
 	<-now.done
-	srv.store.grace = openGrace
 	mustContain(t, s.call("check_inbox", "{}"), "no unread messages")
 }
 

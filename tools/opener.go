@@ -37,6 +37,9 @@ func newOpener(open func() (*gitstore.Store, error), grace time.Duration) *opene
 // get returns the open store. It gives up waiting, not opening, when ctx ends
 // or the grace has passed: the next call finds the store open.
 func (o *opener) get(ctx context.Context) (*gitstore.Store, error) {
+	if st := o.peek(); st != nil {
+		return st, nil // even with no grace left
+	}
 	a, err := o.attempt()
 	if err != nil {
 		return nil, err
