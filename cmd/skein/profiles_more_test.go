@@ -137,6 +137,15 @@ func TestDuoProfile(t *testing.T) {
 	c.refuses("talk", `{"message":"still there?","conversation":"`+group+`"}`, "not a participant")
 	a.refuses("leave_conversation", `{"conversation":"direct_project-a_project-b"}`, "only groups can")
 
+	// A message waits for a partner who has gone.
+	if err := c.c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, a.call("list_partners", `{"search":"backend"}`), "⚫ **backend**")
+	a.call("talk", `{"message":"for later","to":"backend"}`)
+	back := newPeer(t, home, []string{"PARTNER_NAME=backend"}, "--profile", "duo")
+	contains(t, back.call("listen", `{"timeout":0}`), "**project-a:** for later")
+
 	contains(t, a.call("set_status", `{"message":"on the parser"}`), "on the parser")
 	contains(t, b.call("list_partners", `{}`), "🟢 **project-a** (project-a) — _on the parser_", "**project-b** (project-b) (you)")
 	if text := b.call("list_partners", `{"search":"parser"}`); !strings.Contains(text, "project-a") || strings.Contains(text, "project-b") {
