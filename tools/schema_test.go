@@ -54,33 +54,6 @@ func TestDefinitions(t *testing.T) {
 	golden(t, "tools-read-only.json", toolList(t, Options{Agent: "codex", ReadOnly: true}))
 }
 
-// TestDefinitionsAreShort holds the definitions, as a model sees them, to a
-// size in bytes: 3,952 bytes of them are 933 tokens of o200k, and 1,100 is the most.
-func TestDefinitionsAreShort(t *testing.T) {
-	const limit = 4400
-	var list struct {
-		Tools []struct {
-			Name        string          `json:"name"`
-			Description string          `json:"description"`
-			InputSchema json.RawMessage `json:"inputSchema"`
-		} `json:"tools"`
-	}
-	if err := json.Unmarshal(toolList(t, Options{Agent: "codex"}), &list); err != nil {
-		t.Fatal(err)
-	}
-	size := 0
-	for _, d := range list.Tools {
-		var schema bytes.Buffer
-		if err := json.Compact(&schema, d.InputSchema); err != nil {
-			t.Fatal(err)
-		}
-		size += len(`{"name":"","description":"","input_schema":},`) + len(d.Name) + len(d.Description) + schema.Len()
-	}
-	if size > limit {
-		t.Errorf("the definitions have %d bytes, want at most %d", size, limit)
-	}
-}
-
 // TestParametersMatchDefinitions holds each tool's parameter struct against its
 // definition: a parameter that no field receives would do nothing.
 func TestParametersMatchDefinitions(t *testing.T) {
