@@ -29,13 +29,13 @@ type Error struct {
 }
 
 var sentences = map[Kind]string{
-	Other:    "git could not reach agreement with %s: %s",
+	Other:    "git could not reach agreement with %s: %s; see what \"git ls-remote\" of that address says",
 	Auth:     "%s does not let you in: %s; see to it that \"git ls-remote\" of that address works without a question",
 	NotFound: "there is no repository at %s: %s; check the address, or make the repository there first",
-	Refused:  "%s refuses the push: %s",
-	Race:     "somebody else has pushed to %s meanwhile: %s",
-	Network:  "%s cannot be reached: %s",
-	TooLarge: "%s sends more than may be taken: %s",
+	Refused:  "%s refuses the push: %s; see what its rules ask for, and sync again",
+	Race:     "somebody else has pushed to %s meanwhile: %s; sync again",
+	Network:  "%s cannot be reached, or broke off: %s; nothing is lost, sync again later",
+	TooLarge: "%s sends more than may be taken: %s; see what lies there besides messages",
 }
 
 func (e *Error) Error() string {
