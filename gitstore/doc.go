@@ -84,7 +84,7 @@
 // that returns a message returns it as it may be shown.
 //
 // Options.Duplicates makes one message of two that say the same,
-// Options.PairLimit stops two agents who only answer each other, and
+// Options.PairLimit stops two agents who go on answering each other, and
 // Options.Roster lists the names to which messages may go.
 //
 // # Names and ids

@@ -2,7 +2,6 @@ package gitstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -85,72 +84,6 @@ func TestDuplicatesAtOnce(t *testing.T) {
 	}
 	if len(s.guard.busy) != 0 {
 		t.Errorf("%d are still at it", len(s.guard.busy))
-	}
-}
-
-// TestPairLimit stops two agents who write to each other too fast, tells
-// people once, and lets them go on when somebody else writes or time passes.
-func TestPairLimit(t *testing.T) {
-	s, pass := guardedTest(t, Options{PairLimit: 6})
-	person := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, Now: s.now, PairLimit: 6, Person: true})
-	mustJoin(t, person, "mary")
-	talk := func(n int) (err error) {
-		for i := range n {
-			p := Post{From: "ann", Thread: "axon/x", Body: fmt.Sprint("thank you ", i)}
-			if i%2 == 1 {
-				p.From, p.To = "bob", []string{"ann"}
-			}
-			if _, err = s.Post(t.Context(), p); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := talk(6); err != nil {
-		t.Fatal(err)
-	}
-	before := git(t, s.Dir(), "rev-parse", "main")
-	err := talk(1)
-	var limit *PairLimitError
-	if !errors.As(err, &limit) || limit.Other != "bob" || limit.Messages != 6 || !strings.Contains(err.Error(), "6 messages in axon/x within 10 minutes") {
-		t.Fatalf("message 7: %v", err)
-	}
-	if after := git(t, s.Dir(), "rev-parse", "main~1"); after != before {
-		t.Error("more than a notice was written")
-	}
-	if err := talk(1); !errors.As(err, &limit) {
-		t.Errorf("message 8: %v", err)
-	}
-	in, err := s.Inbox(t.Context(), InboxQuery{Agent: "mary", Tag: "pair-limit"})
-	if err != nil || in.Total != 1 || !strings.Contains(string(in.Messages[0].Body), "ann and bob have exchanged 6 messages in axon/x") {
-		t.Errorf("people were told %d times: %v", in.Total, err)
-	}
-	mustPost(t, s, Post{From: "ann", Thread: "axon/x", To: []string{"carol"}, Queue: true, Body: "to somebody else"})
-	if err := talk(1); err == nil {
-		t.Error("a message to somebody else made room")
-	}
-	mustPost(t, person, Post{From: "mary", Thread: "axon/x", Body: "go on"})
-	if err := talk(6); err != nil {
-		t.Errorf("after somebody else has written: %v", err)
-	}
-	if err := talk(1); err == nil {
-		t.Error("there is no limit any more")
-	}
-	pass(pairWindow + time.Second)
-	if err := talk(6); err != nil {
-		t.Errorf("ten minutes later: %v", err)
-	}
-}
-
-// TestPairLimitIsForAgents: a person may write as fast as they like, and so may
-// whoever answers one, and who writes alone.
-func TestPairLimitIsForAgents(t *testing.T) {
-	s, _ := guardedTest(t, Options{PairLimit: 3})
-	person := openTest(t, Options{Dir: s.Dir(), NoSync: true, NoMirror: true, Now: s.now, PairLimit: 3, Person: true})
-	for i := range 10 {
-		mustPost(t, person, Post{From: "mary", Thread: "axon/x", Body: fmt.Sprint(i)})
-		mustPost(t, s, Post{From: "ann", Thread: "axon/x", Body: fmt.Sprint(i)})
-		mustPost(t, s, Post{From: "bob", Thread: "axon/log", Body: fmt.Sprint(i)})
 	}
 }
 

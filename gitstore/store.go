@@ -23,8 +23,9 @@ type Options struct {
 	Resident bool     // the process stays: a large catch-up of the index runs in the background
 	Roster   []string // the only names to which messages may go; nil: those of all who have joined
 	// PairLimit is how many messages two agents may exchange in one thread in
-	// ten minutes while nobody else writes there; 0: as many as they like.
-	// People are not limited.
+	// ten minutes while no person writes there; 0: as many as they like. What
+	// they write to everyone counts as long as they do half of the talking.
+	// People are not limited, and are told.
 	PairLimit int
 	// Duplicates is the time in which a message that says exactly what its
 	// sender has just said is taken for the same one; 0: none is.

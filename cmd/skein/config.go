@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Store     string   // absolute path
 	Agents    []string // the only names to which messages may go; nil: any who have joined
-	PairLimit int      // messages that two agents may exchange in ten minutes with nobody in between; 0: any
+	PairLimit int      // messages that two agents may exchange in ten minutes with no person in between; 0: any
 	Agent     string   // a valid name; "": the person's user name
 	Project   string   // a slug; "": a thread named without project is looked for in all
 	Mirror    bool     // keep Markdown files beside the repository
