@@ -152,18 +152,24 @@ func (s *Store) noteRemote(ctx context.Context, b *odb.Batch, r *replica) (rescu
 
 // converge makes the branch of this store hold everything that the remote's
 // holds, and returns how many events of ours were committed again.
-func (s *Store) converge(ctx context.Context, r *replica) (replayed int, err error) {
-	ours, err := s.tip(r.ref)
-	if err != nil || r.tip.IsZero() || r.tip == ours {
+func (r *syncRun) converge(ctx context.Context, b *replica) (replayed int, err error) {
+	ours, err := r.s.tip(b.ref)
+	if err != nil || b.tip.IsZero() || b.tip == ours {
 		return 0, err
 	}
-	if !r.fresh(r.tip) {
-		behind, err := s.isAncestor(ctx, r.tip, ours)
+	if !b.fresh(b.tip) {
+		behind, err := r.s.isAncestor(ctx, b.tip, ours)
 		if err != nil || behind {
 			return 0, err
 		}
 	}
-	again := &replay{s: s, ref: r.ref, base: r.tip, also: func(*odb.Batch, plumbing.Hash) {}}
+	return r.replay(ctx, b.ref, b.tip)
+}
+
+// replay puts our events that a commit lacks on top of it: last, those that are
+// held back, so that all the others can be pushed without them.
+func (r *syncRun) replay(ctx context.Context, ref plumbing.ReferenceName, on plumbing.Hash) (n int, err error) {
+	again := &replay{s: r.s, ref: ref, base: on, last: func(g graft) bool { return r.holds.has(ref, g.event.ID) }}
 	return again.run(ctx)
 }
 

@@ -24,6 +24,8 @@ type SyncOptions struct {
 	Restore bool
 	// Repair replaces a branch of the remote that holds what skein refuses.
 	Repair bool
+	// Retry tries again now what the remote's rules have refused before.
+	Retry bool
 	// Progress, if not nil, is told in a few words what is going on.
 	Progress func(text string)
 
@@ -38,7 +40,8 @@ type SyncReport struct {
 	Pushed   int       // events that the remote has now and had not before
 	Pushes   int       // attempts
 	Refused  []Refusal // what came and is not believed
-	Held     []string  // sentences: what was not pushed, and why
+	Held     []string  // sentences: branches that were not pushed, and why
+	HeldBack []Held    // events that the remote has refused, one by one, in this sync
 	Notes    []string  // sentences: what else there is to know
 	Rescued  []string  // refs that keep what a rewritten history has replaced
 }
@@ -107,26 +110,41 @@ func (o SyncOptions) tell(text string) {
 	}
 }
 
+// syncRun is a sync under way.
+type syncRun struct {
+	s      *Store
+	w      wire
+	o      SyncOptions
+	report *SyncReport
+	holds  *holds
+}
+
 // syncOver syncs until the remote has taken what there is, or refuses it.
 func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncReport, error) {
-	report := &SyncReport{}
 	if o.pause == nil {
 		o.pause = pause
 	}
-	for unknown := 0; ; {
+	report := &SyncReport{}
+	holds, err := s.openHolds(o)
+	if err != nil {
+		return report, err
+	}
+	run := &syncRun{s, w, o, report, holds}
+	unknown := 0
+	for attempts := 1; ; attempts++ {
 		began := time.Now()
-		again, err := s.syncOnce(ctx, w, o, report)
+		again, err := run.once(ctx)
 		if again && isUnknown(err) {
 			unknown++
 		}
-		if !again || report.Pushes >= maxAttempts || unknown >= maxUnknown {
+		if !again || attempts == maxAttempts || unknown >= maxUnknown {
 			return report, err
 		}
 		o.tell("the push did not get through; trying again")
 		// Full jitter: any time up to a bound that doubles, beginning with what
 		// an attempt takes, since that is how long others are in the way.
 		unit := max(backoffUnit, time.Since(began))
-		most := min(max(backoffMost, 4*unit), unit<<min(report.Pushes, 10))
+		most := min(max(backoffMost, 4*unit), unit<<min(attempts, 10))
 		if err := o.pause(ctx, rand.N(most)); err != nil {
 			return report, err
 		}
@@ -143,34 +161,29 @@ func isUnknown(err error) bool {
 // of their agents would be no better, since either may come first anyway.
 var syncBranches = []plumbing.ReferenceName{mainRef, agentsRef}
 
-// syncOnce fetches, converges and pushes once; again tells that it was of no
-// use because of a race, or of an answer that got lost.
-func (s *Store) syncOnce(ctx context.Context, w wire, o SyncOptions, report *SyncReport) (again bool, err error) {
-	o.tell("fetching")
-	a, err := w.fetch(ctx, syncBranches...)
+// once fetches, converges and pushes once; again tells that it was of no use
+// because of a race, or of an answer that got lost.
+func (r *syncRun) once(ctx context.Context) (again bool, err error) {
+	r.o.tell("fetching")
+	a, err := r.w.fetch(ctx, syncBranches...)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
-	report.Held, report.Refused, report.Notes = nil, nil, nil
-	branches, err := s.inspectAll(ctx, a, o, report)
+	r.report.Held, r.report.Refused, r.report.Notes = nil, nil, nil
+	branches, err := r.s.inspectAll(ctx, a, r.o, r.report)
 	if err != nil {
 		return false, err
 	}
-	if o.DryRun {
-		return false, s.foresee(ctx, branches, report)
+	if r.o.DryRun {
+		return false, r.foresee(ctx, branches)
 	}
-	if err := s.accept(ctx, a, branches, report); err != nil {
+	if err := r.accept(ctx, a, branches); err != nil {
 		return false, err
 	}
-	updates, counts, err := s.updates(ctx, branches, o, report)
-	if err != nil || len(updates) == 0 {
-		return false, err
-	}
-	o.tell("pushing")
-	report.Pushes++
-	outcome, err := w.push(ctx, a, updates)
-	return s.settleUp(ctx, updates, counts, outcome, err, report)
+	again, err = r.push(ctx, a, branches)
+	r.noteHeld()
+	return again, err
 }
 
 // inspectAll looks at all branches of the remote.
@@ -201,76 +214,80 @@ func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, repor
 }
 
 // foresee tells what a sync would do.
-func (s *Store) foresee(ctx context.Context, branches []*replica, report *SyncReport) error {
-	for _, r := range branches {
-		report.Fetched += len(r.events)
-		ours, err := s.tip(r.ref)
+func (r *syncRun) foresee(ctx context.Context, branches []*replica) error {
+	for _, b := range branches {
+		r.report.Fetched += len(b.events)
+		ours, err := r.s.tip(b.ref)
 		if err != nil {
 			return err
 		}
-		shared := r.tip
-		if len(r.commits) > 0 {
-			shared = r.base
+		shared := b.tip
+		if len(b.commits) > 0 {
+			shared = b.base
 		}
-		n, err := s.ahead(ctx, ours, shared)
+		n, err := r.s.ahead(ctx, ours, shared)
 		if err != nil {
 			return err
 		}
 		switch {
-		case !r.clean():
-			report.Held = append(report.Held, heldSentence(r))
+		case !b.clean():
+			r.report.Held = append(r.report.Held, heldSentence(b))
 		case n < 0: // what is ours since the histories parted
-			return s.foreseeParted(ctx, r, ours, report)
-		case len(r.commits) > 0:
-			report.Replayed += n
-			report.Pushed += n
+			if err := r.foreseeParted(ctx, b, ours); err != nil {
+				return err
+			}
 		default:
-			report.Pushed += n
+			n = max(0, n-r.holds.count(b.ref))
+			r.report.Pushed += n
+			if len(b.commits) > 0 {
+				r.report.Replayed += n
+			}
 		}
 	}
+	r.noteHeld()
 	return nil
 }
 
-func (s *Store) foreseeParted(ctx context.Context, r *replica, ours plumbing.Hash, report *SyncReport) error {
-	report.Notes = append(report.Notes, fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", r.ref.Short()))
-	if r.fresh(r.tip) {
+func (r *syncRun) foreseeParted(ctx context.Context, b *replica, ours plumbing.Hash) error {
+	r.report.Notes = append(r.report.Notes, fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", b.ref.Short()))
+	if b.fresh(b.tip) {
 		return nil
 	}
-	lacks, err := s.missing(ctx, r.ref, ours, r.tip)
-	report.Replayed += len(lacks)
-	report.Pushed += len(lacks)
+	lacks, err := r.s.missing(ctx, b.ref, ours, b.tip)
+	r.report.Replayed += len(lacks)
+	r.report.Pushed += len(lacks)
 	return err
 }
 
 // accept takes over what came and puts ours on top of it.
-func (s *Store) accept(ctx context.Context, a *arrival, branches []*replica, report *SyncReport) error {
-	rescued, err := s.takeOver(ctx, a, branches)
+func (r *syncRun) accept(ctx context.Context, a *arrival, branches []*replica) error {
+	rescued, err := r.s.takeOver(ctx, a, branches)
 	if err != nil {
 		return err
 	}
 	for _, name := range rescued {
-		report.Rescued = append(report.Rescued, name)
-		report.Notes = append(report.Notes, "the remote's history was rewritten: ours as it was is kept in "+name+", and what the remote lacked is back on top")
+		r.report.Rescued = append(r.report.Rescued, name)
+		r.report.Notes = append(r.report.Notes, "the remote's history was rewritten: ours as it was is kept in "+name+", and what the remote lacked is back on top")
 	}
-	for _, r := range branches {
+	for _, b := range branches {
 		var n int
-		if r.clean() {
-			report.Fetched += len(r.events)
-			n, err = s.converge(ctx, r)
-			report.Replayed += n
+		if b.clean() {
+			r.report.Fetched += len(b.events)
+			n, err = r.converge(ctx, b)
+			r.report.Replayed += n
 		} else {
-			n, err = s.pick(ctx, r)
-			report.Fetched += n
+			n, err = r.s.pick(ctx, b)
+			r.report.Fetched += n
 		}
 		if err != nil {
-			return fmt.Errorf("bring branch %s together with the remote's: %w", r.ref.Short(), err)
+			return fmt.Errorf("bring branch %s together with the remote's: %w", b.ref.Short(), err)
 		}
-		if !r.newest.IsZero() {
-			s.observe(r.newest)
+		if !b.newest.IsZero() {
+			r.s.observe(b.newest)
 		}
 	}
-	s.exportSoon()
-	s.committed()
+	r.s.exportSoon()
+	r.s.committed()
 	return nil
 }
 
@@ -282,62 +299,4 @@ func (s *Store) ahead(ctx context.Context, newer, older plumbing.Hash) (int, err
 		n-- // the root is no event
 	}
 	return n, err
-}
-
-func heldSentence(r *replica) string {
-	return fmt.Sprintf("branch %s: nothing is pushed, because the remote holds what skein refuses (%s); update skein if a newer one wrote it, take it off the remote, or sync with --repair to replace the remote's branch", r.ref.Short(), r.refused[0])
-}
-
-// updates says what is to be pushed, and how many events each update brings.
-func (s *Store) updates(ctx context.Context, branches []*replica, o SyncOptions, report *SyncReport) (updates []remote.Update, counts map[plumbing.ReferenceName]int, err error) {
-	counts = map[plumbing.ReferenceName]int{}
-	for _, r := range branches {
-		ours, err := s.tip(r.ref)
-		if err != nil {
-			return nil, nil, err
-		}
-		if ours == r.tip {
-			continue
-		}
-		u := remote.Update{Branch: r.ref, New: ours}
-		if !r.clean() {
-			if !o.Repair {
-				report.Held = append(report.Held, heldSentence(r))
-				continue
-			}
-			u.Lease = r.tip
-		} else if counts[r.ref], err = s.ahead(ctx, ours, r.tip); err != nil {
-			return nil, nil, err
-		}
-		updates = append(updates, u)
-	}
-	return updates, counts, nil
-}
-
-// settleUp notes what became of a push.
-func (s *Store) settleUp(ctx context.Context, updates []remote.Update, counts map[plumbing.ReferenceName]int,
-	outcome map[plumbing.ReferenceName]error, err error, report *SyncReport) (again bool, _ error) {
-	for _, u := range updates {
-		refused, told := outcome[u.Branch]
-		if !told {
-			continue // err says why
-		}
-		var e *remote.Error
-		switch {
-		case refused == nil:
-			if nerr := s.pushed(ctx, u); nerr != nil {
-				return false, nerr
-			}
-			report.Pushed += counts[u.Branch]
-		case errors.As(refused, &e) && e.Kind == remote.Race:
-			again = true
-		default:
-			report.Held = append(report.Held, refused.Error())
-		}
-	}
-	again = again || isUnknown(err)
-	if again && err == nil {
-		err = fmt.Errorf("others kept pushing first, %d times; sync again", report.Pushes)
-	}
-	return again, err
 }

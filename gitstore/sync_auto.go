@@ -126,6 +126,9 @@ func (k *keeper) sync(ctx context.Context) error {
 	for _, held := range report.Held {
 		k.s.log.Warn("not everything is pushed", "why", held)
 	}
+	for _, held := range report.HeldBack {
+		k.s.log.Warn("the remote refuses an event, and the rest is pushed without it", "event", held.ID.Short(), "what", held.What, "why", held.Reason)
+	}
 	return nil
 }
 

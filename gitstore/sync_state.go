@@ -21,6 +21,7 @@ type RemoteState struct {
 	LastTry  time.Time `json:"last_try"`  // of a sync; zero: never
 	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
+	Held     []Held    `json:"held"`      // events that the remote refuses
 }
 
 // RemoteState returns what is known of the remote.
@@ -48,14 +49,27 @@ func (s *Store) RemoteState(ctx context.Context) (*RemoteState, error) {
 	return state, nil
 }
 
-// allPushed tells whether the remote is known to have all there is.
+// allPushed tells whether the remote is known to have all there is, but for
+// what it refuses and what is not to be tried again yet.
 func (s *Store) allPushed() (bool, error) {
+	holds, err := s.openHolds(SyncOptions{})
+	if err != nil {
+		return false, err
+	}
 	for _, ref := range syncBranches {
 		known, err := s.refOrZero(trackingRef(ref))
 		if err != nil {
 			return false, err
 		}
-		if ours, err := s.tip(ref); err != nil || ours != known {
+		at, err := s.tip(ref)
+		for err == nil && at != known {
+			var c commitInfo
+			if c, err = s.commitInfo(at); err != nil || !holds.has(ref, c.id) {
+				return false, err
+			}
+			at = c.parent
+		}
+		if err != nil {
 			return false, err
 		}
 	}

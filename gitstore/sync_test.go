@@ -222,31 +222,6 @@ func TestAForeignRemote(t *testing.T) {
 	}
 }
 
-// TestAHookRefuses: what the remote's policy refuses is held, the rest goes.
-func TestAHookRefuses(t *testing.T) {
-	dir, address := bareRemote(t)
-	hook := "#!/bin/sh\n[ \"$1\" = refs/heads/main ] || exit 0\necho 'a secret was found' >&2\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(dir, "hooks", "update"), []byte(hook), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	a := synced(t, address)
-	m := say(t, a, "mary", "hello")
-	r := sync1(t, a, SyncOptions{})
-	if len(r.Held) != 1 || !strings.Contains(r.Held[0], "a secret was found") || r.Pushed != 1 {
-		t.Fatalf("%+v", r)
-	}
-	if there, known, err := a.IsPushed(m); there || !known || err != nil {
-		t.Fatal(there, known, err)
-	}
-	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-		t.Fatal(err)
-	}
-	sync1(t, a, SyncOptions{})
-	if there, known, err := a.IsPushed(m); !there || !known || err != nil {
-		t.Fatal(there, known, err)
-	}
-}
-
 // TestDryRunChangesNothing and tells what a sync would do.
 func TestDryRunChangesNothing(t *testing.T) {
 	dir, address := bareRemote(t)

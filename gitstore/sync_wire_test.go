@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type depot struct {
 	objects map[plumbing.Hash]thing
 	tips    remote.Tips
+	policy  func(blob []byte) bool // a push with such a file is refused as a whole; nil: none is
 }
 
 type thing struct {
@@ -23,9 +25,9 @@ type thing struct {
 	data []byte
 }
 
-func newDepot() *depot { return &depot{map[plumbing.Hash]thing{}, remote.Tips{}} }
+func newDepot() *depot { return &depot{objects: map[plumbing.Hash]thing{}, tips: remote.Tips{}} }
 
-func (d *depot) clone() *depot { return &depot{maps.Clone(d.objects), maps.Clone(d.tips)} }
+func (d *depot) clone() *depot { return &depot{maps.Clone(d.objects), maps.Clone(d.tips), d.policy} }
 
 // depotWire is one store's way to a depot.
 type depotWire struct {
@@ -111,13 +113,51 @@ func (w *depotWire) push(_ context.Context, _ *arrival, updates []remote.Update)
 		return nil, err
 	}
 	outcome := map[plumbing.ReferenceName]error{}
+	refused := slices.ContainsFunc(updates, w.refuses)
 	for _, u := range updates {
+		if refused {
+			outcome[u.Branch] = &remote.Error{Kind: remote.Refused, Branch: u.Branch.Short(), Text: "a secret was found"}
+			continue
+		}
 		outcome[u.Branch] = w.update(u)
 	}
 	if err := w.trip("answer"); err != nil {
 		return nil, err
 	}
 	return outcome, nil
+}
+
+// refuses tells whether an update brings a file that the depot's policy forbids.
+func (w *depotWire) refuses(u remote.Update) bool {
+	seen := map[plumbing.Hash]bool{}
+	var look func(h plumbing.Hash) bool
+	look = func(h plumbing.Hash) bool {
+		if _, there := w.d.objects[h]; there || seen[h] || h.IsZero() {
+			return false
+		}
+		seen[h] = true
+		kind, data, err := w.s.db.Get(h)
+		if err != nil {
+			panic(err)
+		}
+		switch kind {
+		case plumbing.CommitObject:
+			c, err := parseCommit(data)
+			if err != nil {
+				panic(err)
+			}
+			return look(c.tree) || look(c.parent)
+		case plumbing.TreeObject:
+			for e := range entries(data) {
+				if look(e.Hash) {
+					return true
+				}
+			}
+			return false
+		}
+		return w.d.policy(data)
+	}
+	return w.d.policy != nil && look(u.New)
 }
 
 func (w *depotWire) update(u remote.Update) error {

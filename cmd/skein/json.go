@@ -43,7 +43,8 @@ the page:
   sync                      {remote, dry_run, fetched, replayed, pushed, pushes,
                              refused: [{branch, commit, path, reason}], held,
                              notes, rescued}
-  remote                    {url, unpushed, last_try, last_sync, problem}
+  remote                    {url, unpushed, last_try, last_sync, problem,
+                             held: [{id, from, what, reason, since, again}]}
   doctor                    {ok, checks: [{check, ok, says}]}
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}

@@ -102,15 +102,28 @@ func (a *app) changeRemote(ctx context.Context, address, next string) error {
 }
 
 type jsonRemote struct {
-	URL      string `json:"url,omitempty"`
-	Unpushed int    `json:"unpushed"`
-	LastTry  string `json:"last_try,omitempty"`
-	LastSync string `json:"last_sync,omitempty"`
-	Problem  string `json:"problem,omitempty"`
+	URL      string     `json:"url,omitempty"`
+	Unpushed int        `json:"unpushed"`
+	LastTry  string     `json:"last_try,omitempty"`
+	LastSync string     `json:"last_sync,omitempty"`
+	Problem  string     `json:"problem,omitempty"`
+	Held     []jsonHeld `json:"held,omitempty"`
+}
+
+type jsonHeld struct {
+	ID     string `json:"id"`
+	From   string `json:"from"`
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+	Since  string `json:"since"`
+	Again  string `json:"again"`
 }
 
 func toJSONRemote(r *gitstore.RemoteState) jsonRemote {
-	return jsonRemote{r.URL, r.Unpushed, stampOrNone(r.LastTry), stampOrNone(r.LastSync), r.Problem}
+	return jsonRemote{r.URL, r.Unpushed, stampOrNone(r.LastTry), stampOrNone(r.LastSync), r.Problem,
+		convert(r.Held, func(h gitstore.Held) jsonHeld {
+			return jsonHeld{h.ID.String(), h.From, h.What, h.Reason, stampOrNone(h.Since), stampOrNone(h.Again)}
+		})}
 }
 
 func stampOrNone(t time.Time) string {
@@ -148,6 +161,9 @@ func remoteText(r *gitstore.RemoteState) string {
 	}
 	if r.Problem != "" {
 		b.WriteString("problem: " + render.Line(r.Problem) + "\n")
+	}
+	for _, held := range r.Held {
+		b.WriteString("held back: " + render.Line(held.String()) + "\n")
 	}
 	return b.String()
 }

@@ -21,7 +21,11 @@ func newSyncCmd(a *app) *cobra.Command {
 		Long: `Fetch what other machines have written, check it, put what is only here on top
 of it, and push. "skein serve" does the same by itself; this is for a machine
 where none is running, and to see what goes on. It may be interrupted and
-repeated. Add a remote first: "skein remote add URL".`,
+repeated. Add a remote first: "skein remote add URL".
+
+A message that the remote's rules refuse, such as one with a secret in it, stays
+on this machine, and the rest is pushed without it; "skein remote show" lists
+such messages. They are tried again by themselves after an hour, then less often.`,
 		Example: `  skein sync
   skein sync --dry-run`,
 		Args: takes(0, 0, ""),
@@ -31,6 +35,7 @@ repeated. Add a remote first: "skein remote add URL".`,
 	flags.BoolVar(&o.DryRun, "dry-run", false, "fetch, say what would be done, and change nothing")
 	flags.BoolVar(&o.Restore, "restore", false, "put branches back onto a remote that has lost them")
 	flags.BoolVar(&o.Repair, "repair", false, "replace branches of the remote that hold what skein refuses")
+	flags.BoolVar(&o.Retry, "retry", false, "try again to push what the remote has refused before")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -65,6 +70,7 @@ func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
 
 // showSync prints a report. What was held back makes the command fail.
 func (a *app) showSync(r *gitstore.SyncReport, dry bool) error {
+	r.Held = append(r.Held, convert(r.HeldBack, gitstore.Held.String)...)
 	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued)}
 	if err := a.show(result, func(render.Terminal) string { return syncText(r, dry) }); err != nil {
 		return err

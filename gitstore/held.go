@@ -1,0 +1,134 @@
+package gitstore
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/event"
+)
+
+// Held is an event that the remote's rules refuse, such as a message with a
+// secret in it. It stays on this machine, where all read it, and everything
+// else is pushed without it.
+type Held struct {
+	Branch string    `json:"branch"`
+	ID     event.ID  `json:"id"`
+	From   string    `json:"from"`   // who wrote it
+	What   string    `json:"what"`   // the subject of its commit
+	Reason string    `json:"reason"` // what the remote says
+	Since  time.Time `json:"since"`
+	Tries  int       `json:"tries"` // that the remote has refused
+	Again  time.Time `json:"again"` // when it is tried again by itself
+}
+
+func (h Held) String() string {
+	return fmt.Sprintf("%s (%s) stays on this machine: %s", h.ID.Short(), printable(h.What), h.Reason)
+}
+
+// What is held back is tried again by itself after a while, which doubles: the
+// remote's rules may have changed.
+const (
+	retryAfter = time.Hour
+	retryMost  = 24 * time.Hour
+)
+
+// holds are the events that are held back, during a sync.
+type holds struct {
+	s    *Store
+	url  string
+	list []Held
+	due  map[event.ID]bool // those that are tried again now
+}
+
+// openHolds returns what earlier syncs have held back from this remote.
+func (s *Store) openHolds(o SyncOptions) (*holds, error) {
+	address, err := s.RemoteURL()
+	if err != nil {
+		return nil, err
+	}
+	h := &holds{s: s, url: address, list: s.readSyncState(address).Held, due: map[event.ID]bool{}}
+	for _, held := range h.list {
+		h.due[held.ID] = o.Retry || !s.now().Before(held.Again)
+	}
+	return h, nil
+}
+
+// has tells whether an event is held back.
+func (h *holds) has(ref plumbing.ReferenceName, id event.ID) bool {
+	at := h.find(ref, id)
+	return at >= 0 && !h.due[id]
+}
+
+func (h *holds) find(ref plumbing.ReferenceName, id event.ID) int {
+	return slices.IndexFunc(h.list, func(x Held) bool { return x.ID == id && x.Branch == ref.Short() })
+}
+
+// count tells how many events of a branch are held back.
+func (h *holds) count(ref plumbing.ReferenceName) (n int) {
+	for _, held := range h.list {
+		if h.has(ref, held.ID) {
+			n++
+		}
+	}
+	return n
+}
+
+// add holds an event back; isNew tells that it was not before.
+func (h *holds) add(held Held) (isNew bool, err error) {
+	now := h.s.now().UTC()
+	at := h.find(plumbing.NewBranchReferenceName(held.Branch), held.ID)
+	if isNew = at < 0; isNew {
+		held.Since = now
+		h.list = append(h.list, held)
+		at = len(h.list) - 1
+	}
+	entry := &h.list[at]
+	entry.Reason = held.Reason
+	entry.Again = now.Add(min(retryMost, retryAfter<<min(entry.Tries, 10)))
+	entry.Tries++
+	delete(h.due, held.ID)
+	return isNew, h.save()
+}
+
+// landed forgets those of a branch's events that the remote has taken.
+func (h *holds) landed(ref plumbing.ReferenceName, ids []event.ID) error {
+	before := len(h.list)
+	if before == 0 {
+		return nil
+	}
+	came := make(map[event.ID]bool, len(ids))
+	for _, id := range ids {
+		came[id] = true
+	}
+	h.list = slices.DeleteFunc(h.list, func(x Held) bool { return came[x.ID] && x.Branch == ref.Short() })
+	if len(h.list) == before {
+		return nil
+	}
+	return h.save()
+}
+
+// save keeps the list, so that a sync that is cut short need not find out anew.
+func (h *holds) save() error {
+	state := h.s.readSyncState(h.url)
+	state.Held = h.list
+	if err := h.s.writeSyncState(state); err != nil {
+		return fmt.Errorf("note what the remote refuses: %w", err)
+	}
+	return nil
+}
+
+// noteHeld has the report say what earlier syncs have held back.
+func (r *syncRun) noteHeld() {
+	n := 0
+	for _, held := range r.holds.list {
+		if !slices.ContainsFunc(r.report.HeldBack, func(x Held) bool { return x.ID == held.ID }) {
+			n++
+		}
+	}
+	if n > 0 {
+		r.report.Notes = append(r.report.Notes, fmt.Sprintf(`held back before and not pushed: %d; "skein remote show" says what and why, "skein sync --retry" tries again`, n))
+	}
+}
