@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -34,10 +35,22 @@ func bind[P any](s *Server, def mcp.Tool, run func(context.Context, P) (string, 
 
 // survive turns a panic into an error result and a line in the log.
 func (s *Server) survive(tool string, res **mcp.CallToolResult) {
-	p := recover()
-	if p == nil {
-		return
+	if p := recover(); p != nil {
+		*res = mcp.NewToolResultError(s.panicked("tool", tool, p).Error())
 	}
-	s.log.Error("tool panicked", "tool", tool, slog.Any("panic", p), "stack", string(debug.Stack()))
-	*res = mcp.NewToolResultError(fmt.Sprintf("internal error in %s: nothing more is known here, the server's log has the details", tool))
+}
+
+// endure makes an error of a request that calls no tool one that the client
+// can show, and a panic an error.
+func (s *Server) endure(method string, err *error) {
+	if p := recover(); p != nil {
+		*err = s.panicked("method", method, p)
+	} else if *err != nil {
+		*err = errors.New(explain(*err))
+	}
+}
+
+func (s *Server) panicked(what, name string, p any) error {
+	s.log.Error(what+" panicked", what, name, slog.Any("panic", p), "stack", string(debug.Stack()))
+	return fmt.Errorf("internal error in %s: nothing more is known here, the server's log has the details", name)
 }

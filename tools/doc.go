@@ -30,6 +30,7 @@
 //
 // With Options.Profile the tools are those of another message system (package
 // profiles) and these rules about texts do not hold: its results are its own.
+// Skein's prompts and resources are not offered then.
 // Handler serves over HTTP in place of ServeStdio (package web).
 //
 // # Rules that hold for every tool
@@ -63,6 +64,27 @@
 //
 // Every result says how many messages wait for the agent, if that is known at
 // once, but for that of check_inbox, which shows them (waiting.go).
+//
+// # Prompts and resources
+//
+// A prompt (prompts.go) is what a person says to the model: one text, with what
+// it takes from the store quoted in it under the rules above. A resource
+// (resources.go) is a page of the same texts, with times written out, so that it
+// stays the same as long as nothing changes. Neither changes the store: nothing
+// is marked as read, and nobody joins. Names are completed (complete.go) by
+// their beginning, then by what they have in them.
+//
+// A client that subscribes (subscribe.go) is told when a resource shows
+// something else than before, by whatever process that was brought about. From
+// the first subscription to the end of the last one goroutine watches the store
+// and looks at what is subscribed to: after a change, at most once a second, and
+// every half a minute, because no branch tells who is here and what has
+// expired. What cannot be sent, to a client that does not read, is owed until
+// the next look. A resource that is not there yet can be subscribed to; a URI
+// that can never be one is refused.
+//
+// mcp-go gives most errors of these requests the code of an internal error;
+// their text is what is to be believed.
 //
 // # Start-up and identity
 //

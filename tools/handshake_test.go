@@ -3,6 +3,7 @@ package tools
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"testing"
 
 	"skein/gitstore"
@@ -58,8 +59,13 @@ func TestCapabilities(t *testing.T) {
 	if err := json.Unmarshal(s.request("initialize", initParams("c", "2025-11-25")), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Capabilities) != 1 || got.Capabilities["tools"] == nil {
-		t.Errorf("capabilities %v, want tools alone", got.Capabilities)
+	want := map[string]string{"tools": "{}", "prompts": "{}", "resources": `{"subscribe":true}`, "completions": "{}"}
+	told := map[string]string{}
+	for name, c := range got.Capabilities {
+		told[name] = string(c)
+	}
+	if !maps.Equal(told, want) {
+		t.Errorf("capabilities %v, want %v", told, want)
 	}
 }
 
@@ -127,7 +133,7 @@ func TestUnknownToolAndMethod(t *testing.T) {
 	if r := s.read(); r.Error == nil || r.Error.Code != -32602 {
 		t.Errorf("unknown tool: %+v", r)
 	}
-	s.write(`{"jsonrpc":"2.0","id":91,"method":"resources/list"}`)
+	s.write(`{"jsonrpc":"2.0","id":91,"method":"sampling/createMessage"}`)
 	if r := s.read(); r.Error == nil || r.Error.Code != -32601 {
 		t.Errorf("unknown method: %+v", r)
 	}

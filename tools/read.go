@@ -34,6 +34,11 @@ func (s *Server) read(ctx context.Context, p readParams) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.readPage(ctx, st, p)
+}
+
+// readPage is a page of a thread.
+func (s *Server) readPage(ctx context.Context, st *gitstore.Store, p readParams) (string, error) {
 	me, _ := s.me(ctx) // only to say "you"; reading needs no name
 	way := p.direction()
 	got, err := fitted(p.Limit, func(limit int) (part[*gitstore.Page], error) {

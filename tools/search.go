@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -165,17 +166,18 @@ func (s *Server) threads(ctx context.Context, st *gitstore.Store, p searchParams
 		entries[i] = entry{
 			cursor: t.Ref.String(),
 			words:  t.Ref.String() + " " + t.Title + " " + t.Description,
-			shown:  summary(t) + s.lastIn(t),
+			shown:  summary(t) + lastIn(t, s.age),
 		}
 	}
 	return p.list(entries, st)
 }
 
-func (s *Server) lastIn(t event.Thread) string {
+// lastIn says when a thread's last message came, and whose it is.
+func lastIn(t event.Thread, when func(time.Time) string) string {
 	if t.LastFrom == "" {
 		return ""
 	}
-	return ", last " + s.age(t.Last) + " by " + t.LastFrom
+	return ", last " + when(t.Last) + " by " + t.LastFrom
 }
 
 func (s *Server) projects(ctx context.Context, st *gitstore.Store, p searchParams) (string, error) {

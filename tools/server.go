@@ -60,6 +60,9 @@ type Server struct {
 
 	watching sync.Once // the profile's Watch
 
+	subscribed subscriptions
+	lookGap    time.Duration
+
 	countGrace time.Duration
 	background sync.WaitGroup  // counts that came too late for their call
 	life       context.Context // theirs; ended by Close
@@ -90,6 +93,7 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 		countGrace: countGrace,
 
 		progressEvery: progressEvery,
+		lookGap:       lookGap,
 	}
 	s.idle = time.AfterFunc(restAfter, s.release)
 	s.life, s.end = context.WithCancel(context.Background())
@@ -108,8 +112,24 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 		s.offer(o.Profile)
 		return s
 	}
-	s.mcp.AddTools(s.tools()...)
+	s.offerOwn()
 	return s
+}
+
+// offerOwn adds skein's own tools, prompts and resources.
+func (s *Server) offerOwn() {
+	for _, set := range []server.ServerOption{
+		server.WithPromptCapabilities(false),
+		server.WithResourceCapabilities(true, false),
+		server.WithCompletions(),
+		server.WithPromptCompletionProvider(completer{s}),
+		server.WithResourceCompletionProvider(completer{s}),
+	} {
+		set(s.mcp)
+	}
+	s.mcp.AddTools(s.tools()...)
+	s.addPrompts()
+	s.addResources()
 }
 
 // ServeStdio answers the JSON-RPC lines of in on out until in ends, ctx is
@@ -174,6 +194,12 @@ func (s *Server) hooks() *server.Hooks {
 		}
 		return nil
 	})
+	if s.opt.Profile == nil {
+		h.AddOnRequestInitialization(s.onSubscribe)
+		h.AddAfterUnsubscribe(func(_ context.Context, _ any, req *mcp.UnsubscribeRequest, _ *mcp.EmptyResult) {
+			s.unsubscribe(req.Params.URI)
+		})
+	}
 	return h
 }
 

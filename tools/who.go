@@ -41,7 +41,7 @@ func (s *Server) whoIs(ctx context.Context, p whoParams) (string, error) {
 	}
 	lines := make([]string, len(all))
 	for i := range all {
-		lines[i] = s.attendance(&all[i], me)
+		lines[i] = attendance(&all[i], me, s.lastSeen(&all[i]))
 	}
 	n := fits(lines, false)
 	tail := ""
@@ -51,8 +51,15 @@ func (s *Server) whoIs(ctx context.Context, p whoParams) (string, error) {
 	return fmt.Sprintf("you are %s in the store %s\n", me, st.Dir()) + strings.Join(lines[:n], "") + tail, nil
 }
 
-// attendance is a line about an agent.
-func (s *Server) attendance(a *gitstore.Attendance, me string) string {
+func (s *Server) lastSeen(a *gitstore.Attendance) string {
+	if a.LastSeen.IsZero() {
+		return ""
+	}
+	return s.age(a.LastSeen)
+}
+
+// attendance is a line about an agent, last seen then.
+func attendance(a *gitstore.Attendance, me, then string) string {
 	parts := []string{a.Name}
 	if a.Name == me {
 		parts[0] += " (you)"
@@ -65,8 +72,8 @@ func (s *Server) attendance(a *gitstore.Attendance, me string) string {
 	case a.Person:
 		parts = append(parts, "a person")
 	}
-	if !a.LastSeen.IsZero() {
-		parts = append(parts, "last seen "+s.age(a.LastSeen))
+	if then != "" {
+		parts = append(parts, "last seen "+then)
 	}
 	if a.Status != "" {
 		parts = append(parts, quoted(a.Status))
