@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // to hold the lock of an index
 
 	"skein/gitstore/event"
@@ -80,7 +81,7 @@ func writerRole(args []string) error {
 
 // lockIndexRole holds the write lock of the index until it is killed.
 func lockIndexRole(args []string) error {
-	if _, err := lockIndex(args[0]); err != nil {
+	if _, _, err := lockIndex(args[0]); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, "locked")
@@ -100,26 +101,23 @@ func newestIndex(dir string) (string, error) {
 }
 
 // lockIndex takes the write lock of the index.
-func lockIndex(dir string) (*sql.Conn, error) {
+func lockIndex(dir string) (tx *sql.Tx, unlock func(), err error) {
 	for {
 		name, err := newestIndex(dir)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		db, err := sql.Open("sqlite", name+"?_pragma=busy_timeout(60000)")
+		db, err := sql.Open("sqlite", name+"?_txlock=immediate&_pragma=busy_timeout(60000)")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		c, err := db.Conn(context.Background())
-		if err != nil {
-			return nil, err
+		tx, err := db.Begin()
+		if err == nil {
+			return tx, func() { _, _ = tx.Rollback(), db.Close() }, nil
 		}
-		if _, err = c.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err == nil {
-			return c, nil
-		}
-		_ = c.Close()
+		_ = db.Close()
 		if again, _ := newestIndex(dir); again == name {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -276,12 +274,17 @@ func each(t *testing.T, dir string, do func(name string) error) {
 // at a time of which its stamp cannot say that it was the last of these.
 func harmFile(t *testing.T, dir string, do func(f *os.File, size int64) error) {
 	t.Helper()
-	lock, err := lockIndex(dir)
+	_, unlock, err := lockIndex(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	defer unlock()
 	each(t, dir, func(name string) error {
+		copying := flock.New(strings.TrimSuffix(name, ".db") + ".copying")
+		if err := copying.Lock(); err != nil {
+			return err
+		}
+		defer copying.Close()
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if err != nil {
 			return err

@@ -101,6 +101,31 @@ func (s *Store) inbox(ctx context.Context, box mailbox) (inbox *Inbox, err error
 	return inbox, nil
 }
 
+// Unread counts what waits for an agent. It is a courtesy that must not cost
+// much, so a store with an index that cannot answer now says that the count is
+// not known, instead of walking the tree.
+func (s *Store) Unread(ctx context.Context, agent string) (n int, known bool, err error) {
+	if s.projection == nil {
+		box, err := s.Inbox(ctx, InboxQuery{Agent: agent, Limit: 1})
+		if err != nil {
+			return 0, false, err
+		}
+		return box.Total, true, nil
+	}
+	name, err := event.AgentName(agent)
+	if err != nil {
+		return 0, false, err
+	}
+	known, err = s.fromIndex(ctx, func(v *index.View) error {
+		box, err := v.Inbox(index.InboxQuery{Agent: name, Now: s.now()})
+		if err == nil {
+			n = box.Total
+		}
+		return err
+	})
+	return n, known, err
+}
+
 // show adds a message, or counts it as skipped if it is damaged.
 func (in *Inbox) show(s *Store, path string, read func() (*Message, error)) error {
 	m, err := read()

@@ -182,16 +182,17 @@ func TestVerifyRepairsIndex(t *testing.T) {
 	s := openTest(t, quiet)
 	fill(t, s, 200, threadName)
 	mustAnswer(t, s)
-	c, err := lockIndex(s.Dir())
+	tx, unlock, err := lockIndex(s.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{"DELETE FROM messages WHERE n = 100", "COMMIT"} {
-		if _, err := c.ExecContext(context.Background(), statement); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := tx.Exec("DELETE FROM messages WHERE n = 100"); err != nil {
+		t.Fatal(err)
 	}
-	_ = c.Close()
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
 	report, err := s.Verify(context.Background(), nil)
 	if err != nil || len(report.Problems) > 0 || len(report.Repaired) != 1 || !strings.Contains(report.Repaired[0], "the index") {
 		t.Fatalf("verify: %+v, %v", report, err)

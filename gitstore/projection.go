@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/gofrs/flock"
 
 	"skein/gitstore/index"
 )
@@ -88,8 +89,12 @@ func (p *projection) open() (*index.Index, error) {
 	return x, err
 }
 
-// errBehind says that the index is too far behind for a call to wait.
-var errBehind = errors.New("the index is behind; it is being built")
+// errBehind says that the index is too far behind for a call to wait, and
+// errResting that it was locked a moment ago.
+var (
+	errBehind  = errors.New("the index is behind; it is being built")
+	errResting = errors.New("the index was locked a moment ago")
+)
 
 // fromIndex lets answer read the index, as it is at the tips or later; ok is
 // false if the answer must come from the tree. What answer returns as an error
@@ -120,6 +125,8 @@ func (s *Store) fromIndex(ctx context.Context, answer func(v *index.View) error)
 // failed sees to what kept the index from answering.
 func (p *projection) failed(ctx context.Context, err error) {
 	switch {
+	case errors.Is(err, errResting):
+		return
 	case errors.Is(err, errBehind):
 	case errors.Is(err, index.ErrDamaged):
 		p.s.log.Info("the index is damaged and is built anew", "err", err)
@@ -174,24 +181,54 @@ func (p *projection) view(ctx context.Context) (*index.View, error) {
 	if err != nil || v.State() == tips {
 		return v, err
 	}
+	had := v.State()
 	v.Close()
-	if p.building.Load() || time.Now().UnixMilli() < p.resting.Load() {
+	switch {
+	case p.building.Load():
 		return nil, errBehind
+	case time.Now().UnixMilli() < p.resting.Load():
+		return nil, errResting
 	}
-	if err := p.takeTurn(ctx); err != nil {
-		return nil, err
+	leave, err := p.awaitTurn(ctx)
+	if err == nil {
+		defer leave()
+		v, err = p.advance(ctx, x, had, tips)
 	}
-	defer p.endTurn()
-	v, err = p.advance(ctx, x)
 	if errors.Is(err, errBehind) && !p.s.opts.Resident {
 		if err = p.stretchOnce(ctx, x); err == nil {
-			v, err = p.advance(ctx, x)
+			v, err = p.advance(ctx, x, had, tips)
 		}
 	}
-	if errors.Is(err, errBehind) || errors.Is(err, index.ErrBusy) {
+	if errors.Is(err, index.ErrBusy) {
 		p.resting.Store(time.Now().Add(rest).UnixMilli())
 	}
 	return v, err
+}
+
+// awaitTurn waits until it is this call's turn to catch up, among all calls of
+// all processes: so each finds what those before it have done, and none does
+// the same work beside another. It is index.ErrBusy when that takes too long.
+// It polls, since waiting in the kernel cannot be ended.
+func (p *projection) awaitTurn(ctx context.Context) (leave func(), err error) {
+	ctx, stop := context.WithTimeoutCause(ctx, busyWait, index.ErrBusy)
+	defer stop()
+	if err := p.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	lock := flock.New(p.dir+".turn", flock.SetPermissions(0o600))
+	for wait := busyPoll; ; wait = min(2*wait, maxBusyPoll) {
+		ok, err := lock.TryLock()
+		if err == nil && !ok {
+			err = pause(ctx, rand.N(wait))
+		}
+		if err != nil {
+			p.endTurn()
+			return nil, err
+		}
+		if ok {
+			return func() { _ = lock.Unlock(); p.endTurn() }, nil // closing the descriptor unlocks
+		}
+	}
 }
 
 // stretchOnce brings a build further in a process that does not stay.
@@ -229,32 +266,25 @@ func (p *projection) look(ctx context.Context, x *index.Index) (*index.View, ind
 }
 
 const (
-	// busyWait is how long a call waits for other processes that are catching
-	// up, each for some milliseconds: it has to be their turn for all, since
-	// walking the tree instead takes the processor from those who would be done.
+	// busyWait is how long a call waits for others that are catching up, each
+	// for some milliseconds: it has to be their turn for all, since walking the
+	// tree instead takes the processor from those who would be done.
 	busyWait = 2 * time.Second
-	// busyPoll is how soon it looks again, maxBusyPoll how soon at the latest.
-	busyPoll    = 4 * time.Millisecond
-	maxBusyPoll = 32 * time.Millisecond
-	// rest is how long nobody tries again where that was in vain, or where
-	// the index is far behind.
+	// busyPoll is within what time it looks again, maxBusyPoll at the latest.
+	busyPoll    = 2 * time.Millisecond
+	maxBusyPoll = 8 * time.Millisecond
+	// rest is how long nobody tries again where that was in vain.
 	rest = time.Second
 )
 
-// advance catches up with a small difference and returns the index then. The
-// turn must have been taken.
-func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, error) {
-	deadline := time.Now().Add(busyWait)
-	var wanted index.State // the tips when the call began
-	for wait := busyPoll; ; wait = min(2*wait, maxBusyPoll) {
+// advance catches up with a small difference and returns the index once it has
+// what the wanted tips have. The turn must have been taken; before it, the
+// index was at had.
+func (p *projection) advance(ctx context.Context, x *index.Index, had, wanted index.State) (*index.View, error) {
+	for deadline := time.Now().Add(busyWait); ; {
 		v, tips, err := p.look(ctx, x)
-		if err != nil || v.State() == tips {
+		if err != nil || v.State() == tips || p.s.covers(v.State(), had, wanted) {
 			return v, err
-		}
-		if wanted == (index.State{}) {
-			wanted = tips
-		} else if has, err := p.s.covers(ctx, v.State(), wanted); has && err == nil {
-			return v, nil
 		}
 		at, most := v.State(), p.bound(v)
 		v.Close()
@@ -264,7 +294,7 @@ func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, 
 			return x.View(ctx) // wherever it is now, the tips are in it
 		case errors.Is(err, index.ErrMoved):
 		case errors.Is(err, index.ErrBusy) && time.Now().Before(deadline):
-			if err := pause(ctx, rand.N(wait)); err != nil {
+			if err := pause(ctx, maxBusyPoll); err != nil { // of somebody who takes no turns, such as a build
 				return nil, err
 			}
 		default:
@@ -273,38 +303,31 @@ func (p *projection) advance(ctx context.Context, x *index.Index) (*index.View, 
 	}
 }
 
-// covers tells whether an index in one state has all that another state has.
-// Who waited for its turn is served by what the others did meanwhile, also if
-// newer commits have come: else each of many processes would catch up once for
-// every post.
-func (s *Store) covers(ctx context.Context, state, wanted index.State) (bool, error) {
-	for _, b := range [][2]plumbing.Hash{{state.Main, wanted.Main}, {state.Agents, wanted.Agents}} {
-		if has, err := s.within(ctx, b[0], b[1]); !has || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
+// covers tells whether an index that has come from one state to another has all
+// that is wanted. Who waited for its turn is served by what the others did
+// meanwhile, also if newer commits have come: else each of many processes would
+// catch up once for every post.
+func (s *Store) covers(state, had, wanted index.State) bool {
+	return s.within(state.Main, had.Main, wanted.Main) && s.within(state.Agents, had.Agents, wanted.Agents)
 }
 
-// within tells whether a commit is another one, or among the few before it.
-func (s *Store) within(ctx context.Context, from, to plumbing.Hash) (bool, error) {
+// within tells whether a commit is among those behind a tip, down to one that
+// is known. One that cannot be read says no: then the index is updated.
+func (s *Store) within(tip, known, commit plumbing.Hash) bool {
 	for range maxCovered {
-		if from == to {
-			return true, nil
+		if tip == commit {
+			return true
 		}
-		if from.IsZero() {
-			return false, nil
+		if tip == known || tip.IsZero() {
+			return false
 		}
-		if err := ctx.Err(); err != nil {
-			return false, context.Cause(ctx)
-		}
-		c, err := s.commitInfo(from)
+		c, err := s.commitInfo(tip)
 		if err != nil {
-			return false, err
+			return false
 		}
-		from = c.parent
+		tip = c.parent
 	}
-	return false, nil
+	return false
 }
 
 // maxCovered is how many commits others may add while a call waits.

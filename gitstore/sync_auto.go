@@ -36,11 +36,8 @@ const mostBetween = 10 * time.Minute
 // at it. A failure is logged and noted (RemoteState), and tried again less and
 // less often. Nothing waits for KeepSynced but its caller.
 func (s *Store) KeepSynced(ctx context.Context, p Pace) {
-	k := &keeper{s: s, pace: p.withDefaults()}
-	changes, err := s.Watch(ctx)
-	if err != nil {
-		s.log.Warn("changes cannot be watched; they are pushed now and then only", "err", err)
-	}
+	k := &keeper{s: s, pace: p.withDefaults(), stop: func() {}}
+	defer func() { k.stop() }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -48,16 +45,20 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 		case <-ctx.Done():
 			k.last(context.WithoutCancel(ctx))
 			return
-		case _, open := <-changes:
+		case _, open := <-k.changes:
 			if !open {
-				changes = nil
+				k.changes = nil
 				continue
 			}
-			if k.remote {
-				timer.Reset(k.soon(time.Now()))
-			}
+			timer.Reset(k.soon(time.Now()))
 		case <-timer.C:
-			timer.Reset(k.run(ctx))
+			remote := k.remote
+			wait := k.run(ctx)
+			if k.remote != remote {
+				k.watch(ctx)
+				wait = min(wait, k.soon(time.Now())) // for what came before it was watched
+			}
+			timer.Reset(wait)
 		}
 	}
 }
@@ -66,9 +67,27 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 type keeper struct {
 	s        *Store
 	pace     Pace
-	remote   bool      // there was one when it last looked: without, events cost nothing
+	remote   bool      // there was one when it last looked
 	ended    time.Time // when the last sync did
 	failures int       // since one was good
+
+	changes <-chan struct{} // nil without a remote: then events cost nothing
+	stop    context.CancelFunc
+}
+
+// watch begins to follow the store's events when there is a remote, and ends it
+// when there is none any more.
+func (k *keeper) watch(ctx context.Context) {
+	k.stop()
+	k.changes, k.stop = nil, func() {}
+	if !k.remote {
+		return
+	}
+	var err error
+	ctx, k.stop = context.WithCancel(ctx)
+	if k.changes, err = k.s.Watch(ctx); err != nil {
+		k.s.log.Warn("changes cannot be watched; they are pushed now and then only", "err", err)
+	}
 }
 
 // soon returns how long to wait after an event. Commits that a sync itself has

@@ -11,9 +11,8 @@ import (
 	"skein/gitstore"
 )
 
-// countGrace is how long a result is held up to say what mail waits. The first
-// count of a process reads the names of all messages, most of a second in a
-// store of 100,000; a post must not take longer for that.
+// countGrace is how long a result is held up to say what mail waits. A count
+// takes a millisecond, unless others are catching up with the index.
 const countGrace = 150 * time.Millisecond
 
 // waiting is what a result says about mail that has come meanwhile: nothing
@@ -24,14 +23,14 @@ func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) str
 	s.background.Go(func() {
 		defer close(counted)
 		defer s.logPanic("counting waiting mail")
-		box, err := st.Inbox(s.life, gitstore.InboxQuery{Agent: me, Limit: 1})
+		n, _, err := st.Unread(s.life, me)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) { // at the end of the server
 				s.log.Warn("waiting mail could not be counted", "err", err)
 			}
 			return
 		}
-		counted <- box.Total
+		counted <- n
 	})
 	n := within(ctx, s.countGrace, counted)
 	if n == 0 {

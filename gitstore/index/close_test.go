@@ -24,7 +24,7 @@ func TestCloseLeavesNoLog(t *testing.T) {
 	}
 	v.Close() // a view outlives the index
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 2 { // and its stamp
+	if err != nil || len(entries) != 3 { // its stamp, and its lock
 		t.Fatalf("%v, %v", entries, err)
 	}
 }

@@ -117,8 +117,8 @@ func (c *conn) close() {
 	f := c.file
 	f.closing.Lock()
 	defer f.closing.Unlock()
-	if f.conns--; f.conns == 0 && !f.spoilt {
-		_ = f.checkpoint(c, 1)
+	if f.conns--; f.conns == 0 && !f.spoilt && f.due(c, 1) {
+		_ = f.checkpoint()
 	}
 	_ = c.hangUp()
 	if f.conns == 0 && f.retired.Load() {

@@ -18,7 +18,7 @@ type InboxQuery struct {
 	From, Tag   string
 	IncludeRead bool      // what the agent has a receipt for as well
 	After       event.ID  // only what comes after it is shown; Total counts all
-	Limit       int       // how many are shown at most; 0: none
+	Limit       int       // how many are shown at most; 0: none, and More is not told
 	Now         time.Time // decides what has expired
 }
 
@@ -48,6 +48,9 @@ func (v *View) Inbox(q InboxQuery) (*Inbox, error) {
 	for _, w := range waiting {
 		inbox.Total += w.places.count()
 	}
+	if inbox.Broken, err = v.Broken(); err != nil || q.Limit == 0 {
+		return inbox, err
+	}
 	shown, err := v.page(waiting, q.After, q.Limit+1)
 	if err != nil {
 		return nil, err
@@ -55,10 +58,7 @@ func (v *View) Inbox(q InboxQuery) (*Inbox, error) {
 	if inbox.More = len(shown) > q.Limit; inbox.More {
 		shown = shown[:q.Limit]
 	}
-	if inbox.Messages, err = v.messages(shown); err != nil {
-		return nil, err
-	}
-	inbox.Broken, err = v.Broken()
+	inbox.Messages, err = v.messages(shown)
 	return inbox, err
 }
 
@@ -261,10 +261,14 @@ func (v *View) page(from []filed, after event.ID, limit int) (shown []numbered, 
 	return shown, nil
 }
 
+// fewPlaces is how many messages are looked up one by one sooner than all of
+// their block are.
+const fewPlaces = 256
+
 // pageOf returns the messages of one block that may be among the first limit.
 func (v *View) pageOf(f filed, after event.ID, limit int) (found []numbered, err error) {
 	first, places := f.number*blockSize, *f.places
-	if f.block.late {
+	if f.block.late && places.count() > fewPlaces {
 		err := v.c.records(v.ctx, rangeMessageSQL, []any{first, first + blockSize - 1}, func(m numbered) error {
 			if places.has(m.n-first) && m.id.Compare(after) > 0 {
 				found = append(found, m)
@@ -273,7 +277,9 @@ func (v *View) pageOf(f filed, after event.ID, limit int) (found []numbered, err
 		})
 		return found, err
 	}
-	if f.block.least.Compare(after) <= 0 {
+	if f.block.late {
+		limit = fewPlaces
+	} else if f.block.least.Compare(after) <= 0 {
 		place, err := v.c.firstSince(first, following(after))
 		if err != nil {
 			return nil, err
@@ -288,7 +294,9 @@ func (v *View) pageOf(f filed, after event.ID, limit int) (found []numbered, err
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, numbered{first + place, r})
+		if r.id.Compare(after) > 0 {
+			found = append(found, numbered{first + place, r})
+		}
 	}
 	return found, nil
 }

@@ -21,8 +21,9 @@ type Index struct {
 	dir string
 	now func() time.Time
 
-	mu   sync.Mutex
-	file *file // nil when closed
+	mu      sync.Mutex
+	file    *file          // nil when closed
+	copying sync.WaitGroup // checkpoints under way
 }
 
 // Open opens the index in dir, which it makes and which must hold nothing
@@ -76,12 +77,13 @@ func openNewest(dir string) (*file, error) {
 // stay good until they are closed.
 func (x *Index) Close() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.file == nil {
-		return nil
-	}
-	x.file.close(false)
+	f := x.file
 	x.file = nil
+	x.mu.Unlock()
+	x.copying.Wait()
+	if f != nil {
+		f.close(false)
+	}
 	return nil
 }
 

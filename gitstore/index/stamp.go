@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/gofrs/flock"
 )
 
 // SQLite cannot tell whether another program wrote into its file: noise within
@@ -33,6 +35,11 @@ func stampOf(path string) (string, error) {
 }
 
 func stampPath(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + stampSuffix }
+
+// copyingPath is the file that is locked during a checkpoint.
+func copyingPath(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ".copying"
+}
 
 // writeStamp replaces the stamp of a file, whole.
 func writeStamp(path, stamp string) error {
@@ -87,25 +94,23 @@ const (
 	copySQL = `PRAGMA wal_checkpoint(PASSIVE)`
 )
 
-// checkpoint copies the write-ahead log into the file if it holds at least so
-// many pages that are not there yet, and stamps the file. c must be outside a
-// transaction. Meanwhile it holds the write lock, so that one process stamps
-// at a time; if another one has the lock, that one will do it.
-func (f *file) checkpoint(c *conn, pages int) error {
+// due tells whether the write-ahead log holds at least so many pages that are
+// not in the file yet. c must be outside a transaction.
+func (f *file) due(c *conn, pages int) bool {
 	var busy, logged, copied int
-	if _, err := c.row(lookSQL, nil, &busy, &logged, &copied); err != nil || logged-copied < pages {
-		return err
-	}
-	if err := c.exec(beginSQL); err != nil {
-		return err
-	}
-	err := f.copyLog()
-	return errors.Join(err, c.exec(rollbackSQL))
+	_, err := c.row(lookSQL, nil, &busy, &logged, &copied)
+	return err == nil && logged-copied >= pages
 }
 
-// copyLog does what checkpoint says on a connection of its own: the one that
-// holds the lock cannot.
-func (f *file) copyLog() error {
+// checkpoint copies the write-ahead log into the file and stamps the file. One
+// process does so at a time; if another is at it, nothing is done. Nobody who
+// writes waits for it, as it flushes the file to the disk.
+func (f *file) checkpoint() error {
+	lock := flock.New(copyingPath(f.path), flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil || !ok {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }() // closing the descriptor unlocks
 	if err := f.checkStamp(); err != nil {
 		return err // a new stamp would hide it
 	}

@@ -39,8 +39,8 @@ func (x *Index) Update(ctx context.Context, from, to State, changes iter.Seq2[Ch
 	}
 	if err != nil {
 		_ = c.exec(rollbackSQL)
-	} else {
-		_ = c.file.checkpoint(c, logPages) // what cannot be copied now is so later
+	} else if c.file.due(c, logPages) {
+		x.checkpointSoon(c.file)
 	}
 	if u.large || err != nil {
 		c.close() // with its cache
@@ -53,6 +53,22 @@ func (x *Index) Update(ctx context.Context, from, to State, changes iter.Seq2[Ch
 // logPages is how many pages gather in the log before they are copied into the
 // file: the more, the fewer flushes to the disk; the log takes 4 KB for each.
 const logPages = 1 << 10
+
+// checkpointSoon copies the log in the background, which may take the disk as
+// long as all of its other work. What cannot be copied now is so later.
+func (x *Index) checkpointSoon(f *file) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.file != f {
+		return
+	}
+	x.copying.Go(func() {
+		if c, err := f.get(); err == nil { // so that the one that copies is not the last to be closed
+			_ = f.checkpoint()
+			c.put()
+		}
+	})
+}
 
 // update is one call of Update.
 type update struct {
