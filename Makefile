@@ -22,8 +22,9 @@ FUZZTIME   ?= 20s
 TOOLS       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/skein-tools
 GOLANGCI    := $(TOOLS)/golangci-lint-v2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-v1.5.0
+CONFORMANCE := 0.1.16
 
-.PHONY: help build install demo test race lint fuzz bench bench-peers check soak cross
+.PHONY: help build install demo test race lint fuzz bench bench-peers conformance check soak cross
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +62,9 @@ bench: build ## measure every figure of gitstore/BENCHMARKS.md (BENCH=-quick for
 
 bench-peers: build ## compare with other systems, installing them from the network
 	@go run ./cmd/skein-bench -peers -skein bin/skein $(BENCH)
+
+conformance: ## run the public conformance suite of MCP against the server (Node.js 22 or newer, and the network)
+	SKEIN_CONFORMANCE='npx --yes @modelcontextprotocol/conformance@$(CONFORMANCE)' go test -count=1 -v -run '^TestConformance$$' ./tools
 
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
 	$(RACE) -short -timeout 40m -skip 'PowerLoss|FailingCalls' $(CONCURRENT)
