@@ -74,7 +74,7 @@ func addContentTools(s *server.MCPServer) {
 		})
 	}
 	addTool(s, mcp.NewTool("test_error_handling", mcp.WithDescription("Fails")), func(context.Context, mcp.CallToolRequest) ([]mcp.Content, error) {
-		return nil, errors.New("This tool intentionally returns an error for testing") //nolint:staticcheck // the suite's words
+		return nil, errors.New("This tool intentionally returns an error for testing")
 	})
 	schema := `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object",
 		"$defs":{"address":{"type":"object","properties":{"street":{"type":"string"},"city":{"type":"string"}}}},
