@@ -68,6 +68,7 @@ type Store struct {
 	queue queue
 	waits waits
 	guard guard
+	noGit bool // sync as if there were no git program
 
 	redactions redactions
 	joins      joins

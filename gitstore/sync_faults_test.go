@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -134,7 +135,7 @@ func (l *line) copy(to, from net.Conn, up bool) {
 // what is sent and in the answer. Whatever had got through, both sides are
 // whole, nothing is lost, and the next sync brings them together.
 func TestALineIsCutAtEachKilobyte(t *testing.T) {
-	size, stride := 4<<10, int64(3<<10)
+	size, stride := 4<<10, int64(4<<10)
 	if os.Getenv("SKEIN_SOAK") != "" {
 		size, stride = 48<<10, 1<<10
 	}
@@ -211,7 +212,7 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 			for code, kind := range kinds {
 				m := say(t, s, "mary", fmt.Sprint("before ", code))
 				before := git(t, dir, "for-each-ref")
-				*status = code
+				status.Store(int64(code))
 				report, err := s.Sync(t.Context(), SyncOptions{pause: atOnce})
 				checkSentence(t, err, kind)
 				if git(t, dir, "for-each-ref") != before || report.Pushed > 0 {
@@ -220,7 +221,7 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 				if state, err := s.RemoteState(t.Context()); err != nil || state.Problem == "" || state.Unpushed == 0 {
 					t.Errorf("%d: %+v, %v", code, state, err)
 				}
-				*status = 0
+				status.Store(0)
 				sync1(t, s, SyncOptions{})
 				if there, _, err := s.IsPushed(m); err != nil || !there {
 					t.Errorf("after %d: %v, %v", code, there, err)
@@ -234,23 +235,24 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 
 // failing stands before a server, and answers requests for a service of git's
 // with the status, unless that is 0.
-func failing(t *testing.T, address, service string) (status *int, through string) {
+func failing(t *testing.T, address, service string) (status *atomic.Int64, through string) {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: u.Host})
-	status = new(int)
+	status = new(atomic.Int64)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if *status == 0 || !strings.Contains(r.URL.String(), service) {
+		code := int(status.Load())
+		if code == 0 || !strings.Contains(r.URL.String(), service) {
 			behind.ServeHTTP(w, r)
 			return
 		}
-		if *status == 401 {
+		if code == 401 {
 			w.Header().Set("WWW-Authenticate", `Basic realm="talk"`)
 		}
-		w.WriteHeader(*status)
+		w.WriteHeader(code)
 		io.WriteString(w, "go\naway\n")
 	}))
 	t.Cleanup(front.Close)
@@ -259,7 +261,7 @@ func failing(t *testing.T, address, service string) (status *int, through string
 
 // TestAHostileRepository: what no skein writes comes over a real line, as a
 // person with a git of their own would make it, with a file that is small on
-// the wire and 24 MB when it is unpacked.
+// the wire and 4 MB when it is unpacked.
 func TestAHostileRepository(t *testing.T) {
 	dir, address := bareRemote(t)
 	s := synced(t, address)
@@ -275,11 +277,11 @@ func TestAHostileRepository(t *testing.T) {
 	harmless := blob("x")
 	var entries strings.Builder
 	entries.WriteString(git(t, dir, "ls-tree", "main") + "\n")
-	wants := map[string]string{"link": "120000", "module": "160000", "run": "100755", "A": "capitals", "huge": "takes 25165824 bytes"}
+	wants := map[string]string{"link": "120000", "module": "160000", "run": "100755", "A": "capitals", "huge": "takes 4194304 bytes"}
 	fmt.Fprintf(&entries, "120000 blob %s\tlink\n", blob("/etc/passwd"))
 	fmt.Fprintf(&entries, "160000 commit %s\tmodule\n", git(t, dir, "rev-parse", "main"))
 	fmt.Fprintf(&entries, "100755 blob %s\trun\n100644 blob %s\tA\n100644 blob %s\ta\n", harmless, harmless, harmless)
-	fmt.Fprintf(&entries, "100644 blob %s\thuge\n", blob(strings.Repeat("\x00", 24<<20)))
+	fmt.Fprintf(&entries, "100644 blob %s\thuge\n", blob(strings.Repeat("\x00", 4<<20)))
 	tree := strings.TrimSpace(string(gitInput(t, dir, entries.String(), "mktree", "--missing")))
 	raw := string(gitInput(t, dir, "", "cat-file", "tree", tree))
 	id := plumbing.NewHash(harmless)

@@ -42,6 +42,7 @@ func bareRemote(t *testing.T) (dir, address string) {
 func synced(t *testing.T, address string) *Store {
 	t.Helper()
 	s := openTest(t, quiet)
+	s.noGit = os.Getenv(noGitVariable) != "" && strings.HasPrefix(address, "http")
 	if err := s.SetRemote(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}

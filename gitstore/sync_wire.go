@@ -16,8 +16,8 @@ import (
 	"skein/gitstore/remote"
 )
 
-// wire is the way to a remote. There are two: the git binary, and in tests one
-// that loses, repeats and delays what it is given.
+// wire is the way to a remote. There are two: that of package remote, and in
+// tests one that loses, repeats and delays what it is given.
 type wire interface {
 	// fetch brings what the branches hold; the caller closes what it gets.
 	fetch(ctx context.Context, branches ...plumbing.ReferenceName) (*arrival, error)
@@ -106,7 +106,7 @@ func (s *Store) newQuarantine() (string, error) {
 	return filepath.Join(all, strconv.FormatUint(rand.Uint64(), 36)), nil
 }
 
-// gitWire speaks to a remote with the git binary.
+// gitWire speaks to a remote as git does.
 type gitWire struct {
 	s   *Store
 	r   *remote.Remote
@@ -114,7 +114,8 @@ type gitWire struct {
 }
 
 func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
-	return &gitWire{s: s, r: &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"), Progress: progress}}
+	return &gitWire{s: s, r: &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"),
+		Repository: s.db, NoGit: s.noGit, Progress: progress}}
 }
 
 // adoptFrom is the size in bytes from which packs are taken over as they are:

@@ -1,6 +1,7 @@
 // Package remote brings objects to and from a git repository elsewhere, with
 // the git binary as the transport: the user's ssh configuration and agent,
-// credential helpers and proxies work as they do for git itself. It knows
+// credential helpers and proxies work as they do for git itself. Where there is
+// no git, or one that is too old, it speaks the protocols itself. It knows
 // nothing of messages.
 //
 // # Fetching
@@ -27,6 +28,19 @@
 // addresses; that of the store does not. A git that says nothing for
 // [Remote.Idle] is ended with all its children, and so is one that brings more
 // than [Remote.MaxBytes].
+//
+// # Without git
+//
+// The files builtin*.go do the same with go-git's messages and clients, over
+// http, https and ssh; a directory is reached with git only. Of the user's
+// configuration they know the proxies of the environment, the ssh agent, keys
+// without a passphrase, known_hosts, and of ~/.ssh/config HostName, Port, User
+// and IdentityFile; a name and password for http stand in the address. A fetch
+// asks for whole packs and checks what each object says of its size before it
+// is unpacked: above 32 MiB the fetch is given up, where git would let the
+// caller refuse the one object. A push walks back from what is pushed to where
+// the remote's branch is, and sends exactly what those commits add, directories
+// as deltas on the ones before; it moves a branch in steps of 32 MiB.
 //
 // # Errors
 //

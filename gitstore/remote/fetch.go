@@ -26,10 +26,21 @@ func (r *Remote) Fetch(ctx context.Context, dir string, branches ...plumbing.Ref
 	if err := makeRepository(dir); err != nil {
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
+	if r.builtIn() {
+		return r.fetchBuiltIn(ctx, dir, branches)
+	}
+	tips, err := r.fetchByGit(ctx, dir, branches)
+	if errors.Is(err, errOldGit) {
+		return r.fetchBuiltIn(ctx, dir, branches)
+	}
+	return tips, err
+}
+
+func (r *Remote) fetchByGit(ctx context.Context, dir string, branches []plumbing.ReferenceName) (Tips, error) {
 	err := r.fetch(ctx, dir, branches)
 	if missing(err) {
 		var there Tips
-		if there, err = r.List(ctx, dir, branches...); err != nil || len(there) == 0 {
+		if there, err = r.list(ctx, dir, branches...); err != nil || len(there) == 0 {
 			return there, err
 		}
 		branches = nil
@@ -60,9 +71,9 @@ func missing(err error) bool {
 	return errors.As(err, &e) && strings.Contains(e.Text, "couldn't find remote ref")
 }
 
-// List asks where branches are and fetches nothing; those that are not there
+// list asks where branches are and fetches nothing; those that are not there
 // are left out. dir is any repository.
-func (r *Remote) List(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
+func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
 	args := []string{"ls-remote", "--", r.URL}
 	for _, ref := range branches {
 		args = append(args, ref.String())

@@ -11,18 +11,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
 // Remote is a git repository at an address. Its fields must not change while
 // it is in use; it is safe for concurrent use.
 type Remote struct {
-	URL     string
-	Objects string // the directory of objects that need not be fetched, and may be pushed
+	URL        string
+	Objects    string        // the directory of objects that need not be fetched, and may be pushed
+	Repository storer.Storer // the same with its refs, read where there is no git to read Objects
+	NoGit      bool          // do without git, even where there is one
 
 	Idle     time.Duration     // how long git may say nothing; 0: a minute
 	MaxBytes int64             // that a fetch may bring; 0: 4 GiB
 	Progress func(line string) // told what git says on its way; nil: nobody is
+
+	packBytes int // after which a pack that is pushed without git takes no more commits; 0: 32 MiB
 }
 
 const (
@@ -37,8 +44,11 @@ var (
 	errTooLarge = errors.New("the fetch was broken off")
 )
 
-// ErrNoGit says that there is no git binary.
-var ErrNoGit = errors.New("no git program is found; install git to sync")
+// ErrNoGit says that there is no git binary, and that it takes one.
+var ErrNoGit = errors.New("no git program is found; install git to sync with this remote")
+
+// errOldGit says that git does not know an option of ours.
+var errOldGit = errors.New("git is too old; version 2.31 will do")
 
 // settings are given to every git on its command line, where they win over the
 // user's. Objects are checked by whoever takes them over, with better errors
@@ -144,7 +154,7 @@ func (r *Remote) run(ctx context.Context, dir string, args ...string) (string, e
 	stop := r.limit(dir, end)
 	err = cmd.Run()
 	stop()
-	return out.String(), r.explain(ctx, err, watch.said.String())
+	return out.String(), r.explain(ctx, err, watch.text())
 }
 
 func (r *Remote) idle() time.Duration {
@@ -152,6 +162,13 @@ func (r *Remote) idle() time.Duration {
 		return r.Idle
 	}
 	return defaultIdle
+}
+
+func (r *Remote) maxBytes() int64 {
+	if r.MaxBytes > 0 {
+		return r.MaxBytes
+	}
+	return defaultMax
 }
 
 // explain makes one sentence of how a git ended.
@@ -168,18 +185,19 @@ func (r *Remote) explain(ctx context.Context, err error, stderr string) error {
 		return cause
 	case !errors.As(err, &exit):
 		return fmt.Errorf("run git: %w", err)
+	case exit.ExitCode() == usageExit:
+		return errOldGit
 	}
 	return classify(r.URL, stderr)
 }
+
+const usageExit = 129 // how git ends when it does not know an option
 
 const sizePoll = 250 * time.Millisecond // how often the size of what has come is looked at
 
 // limit ends git when it has brought too much.
 func (r *Remote) limit(dir string, end context.CancelCauseFunc) (stop func()) {
-	most := r.MaxBytes
-	if most <= 0 {
-		most = defaultMax
-	}
+	most := r.maxBytes()
 	done := make(chan struct{})
 	tick := time.NewTicker(sizePoll)
 	go func() {
@@ -214,6 +232,7 @@ func packBytes(dir string) (size int64) {
 // watcher takes what git writes to standard error: it keeps the end of it,
 // passes on each line, and puts off the end of a git that says something.
 type watcher struct {
+	mu    sync.Mutex // held for what follows
 	tell  func(string)
 	idle  time.Duration
 	timer *time.Timer
@@ -225,6 +244,8 @@ const maxSaid = 64 << 10 // bytes of standard error that are kept
 
 func (w *watcher) Write(p []byte) (int, error) {
 	w.timer.Reset(w.idle)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.said.Len()+len(p) > maxSaid {
 		w.said.Reset()
 	}
@@ -240,4 +261,11 @@ func (w *watcher) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// text is what was said last.
+func (w *watcher) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.said.String()
 }

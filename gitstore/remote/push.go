@@ -18,10 +18,21 @@ type Update struct {
 }
 
 // Push moves branches of the remote. from is a repository that has, together
-// with r.Objects, what they need. The outcome of each update is in the map: nil,
+// with r.Objects, what they need; without git, r.Repository must have all of it. The outcome of each update is in the map: nil,
 // or an *Error of kind Race or Refused. The error is about all of them, whose
 // outcome is then unknown if it is of kind Network.
 func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
+	if r.builtIn() {
+		return r.pushBuiltIn(ctx, updates)
+	}
+	outcome, err := r.pushByGit(ctx, from, updates)
+	if errors.Is(err, errOldGit) {
+		return r.pushBuiltIn(ctx, updates)
+	}
+	return outcome, err
+}
+
+func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
 	args := []string{"push", "--porcelain", "--no-verify", "--no-signed", "--no-recurse-submodules", "--no-follow-tags", "--progress"}
 	var specs []string
 	for _, u := range updates {

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -10,10 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
 const mainBranch = plumbing.ReferenceName("refs/heads/main")
@@ -65,13 +69,51 @@ func server(t *testing.T, root string, wrap func(http.Handler) http.Handler) str
 	return s.URL
 }
 
-// both runs a test over a path and over smart HTTP.
-func both(t *testing.T, test func(t *testing.T, dir, address string)) {
-	t.Run("path", func(t *testing.T) { dir := repository(t); test(t, dir, dir) })
-	t.Run("http", func(t *testing.T) {
-		dir := repository(t)
-		test(t, dir, server(t, filepath.Dir(dir), nil)+"/repo")
-	})
+// ways are how a remote is reached. There are two transports, git's and the
+// built-in one, which have to do the same.
+var ways = []struct {
+	name  string
+	noGit bool
+	serve func(t *testing.T, root string) string // returns the address of root
+}{
+	{"git, path", false, func(_ *testing.T, root string) string { return root }},
+	{"git, http", false, func(t *testing.T, root string) string { return server(t, root, nil) }},
+	{"git, ssh", false, overSSHServer},
+	{"built in, http", true, func(t *testing.T, root string) string { return server(t, root, nil) }},
+	{"built in, ssh", true, overSSHServer},
+}
+
+// reach returns a remote for one who has the repository ours.
+type reach func(ours string) *Remote
+
+// everyWay runs a test over every transport. dir is what is reached.
+func everyWay(t *testing.T, test func(t *testing.T, dir string, to reach)) {
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
+			dir := repository(t)
+			address := w.serve(t, filepath.Dir(dir)) + "/repo"
+			test(t, dir, func(ours string) *Remote {
+				return &Remote{URL: address, Objects: filepath.Join(ours, "objects"), Repository: opened(t, ours), NoGit: w.noGit}
+			})
+		})
+	}
+}
+
+// transports runs a test with git and without.
+func transports(t *testing.T, test func(t *testing.T, noGit bool)) {
+	for _, noGit := range []bool{false, true} {
+		t.Run(map[bool]string{false: "git", true: "built in"}[noGit], func(t *testing.T) { test(t, noGit) })
+	}
+}
+
+// opened returns what is in a repository, as go-git reads it.
+func opened(t *testing.T, dir string) storer.Storer {
+	t.Helper()
+	repo, err := gogit.PlainOpen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return repo.Storer
 }
 
 func kindOf(err error) Kind {
@@ -83,9 +125,9 @@ func kindOf(err error) Kind {
 }
 
 func TestWhatIsPushedIsFetched(t *testing.T) {
-	both(t, func(t *testing.T, dir, address string) {
+	everyWay(t, func(t *testing.T, dir string, to reach) {
 		ours := repository(t)
-		r := &Remote{URL: address, Objects: filepath.Join(ours, "objects")}
+		r := to(ours)
 		first := commit(t, ours, "first")
 		second := commit(t, ours, "second", first.String())
 		for _, tip := range []plumbing.Hash{first, second} {
@@ -95,7 +137,7 @@ func TestWhatIsPushedIsFetched(t *testing.T) {
 			}
 		}
 		theirs := repository(t)
-		r = &Remote{URL: address, Objects: filepath.Join(theirs, "objects")}
+		r = to(theirs)
 		into := filepath.Join(t.TempDir(), "quarantine")
 		tips, err := r.Fetch(t.Context(), into, mainBranch, agentsBranch)
 		if err != nil || len(tips) != 1 || tips[mainBranch] != second {
@@ -111,24 +153,25 @@ func TestWhatIsPushedIsFetched(t *testing.T) {
 }
 
 func TestOnlyWhatIsNewIsFetched(t *testing.T) {
-	dir, ours := repository(t), repository(t)
-	first := commit(t, dir, "first")
-	second := commit(t, dir, "second", first.String())
-	git(t, dir, "update-ref", mainBranch.String(), second.String())
-	git(t, ours, "fetch", "-q", dir, first.String()+":refs/heads/main")
-	into := filepath.Join(t.TempDir(), "quarantine")
-	r := &Remote{URL: dir, Objects: filepath.Join(ours, "objects")}
-	if _, err := r.Fetch(t.Context(), into, mainBranch); err != nil {
-		t.Fatal(err)
-	}
-	if out := git(t, into, "cat-file", "--batch-all-objects", "--batch-check"); strings.Contains(out, first.String()) || !strings.Contains(out, second.String()) {
-		t.Fatalf("fetched:\n%s", out)
-	}
+	everyWay(t, func(t *testing.T, dir string, to reach) {
+		ours := repository(t)
+		first := commit(t, dir, "first")
+		second := commit(t, dir, "second", first.String())
+		git(t, dir, "update-ref", mainBranch.String(), second.String())
+		git(t, ours, "fetch", "-q", dir, first.String()+":refs/heads/main")
+		into := filepath.Join(t.TempDir(), "quarantine")
+		if _, err := to(ours).Fetch(t.Context(), into, mainBranch); err != nil {
+			t.Fatal(err)
+		}
+		if out := git(t, into, "cat-file", "--batch-all-objects", "--batch-check"); strings.Contains(out, first.String()) || !strings.Contains(out, second.String()) {
+			t.Fatalf("fetched:\n%s", out)
+		}
+	})
 }
 
 func TestAnEmptyRemoteHasNoBranches(t *testing.T) {
-	both(t, func(t *testing.T, _, address string) {
-		r := &Remote{URL: address, Objects: filepath.Join(repository(t), "objects")}
+	everyWay(t, func(t *testing.T, _ string, to reach) {
+		r := to(repository(t))
 		tips, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch, agentsBranch)
 		if err != nil || len(tips) != 0 {
 			t.Fatal(tips, err)
@@ -137,9 +180,9 @@ func TestAnEmptyRemoteHasNoBranches(t *testing.T) {
 }
 
 func TestALostRaceAndALease(t *testing.T) {
-	both(t, func(t *testing.T, dir, address string) {
+	everyWay(t, func(t *testing.T, dir string, to reach) {
 		ours := repository(t)
-		r := &Remote{URL: address, Objects: filepath.Join(ours, "objects")}
+		r := to(ours)
 		root := commit(t, ours, "root")
 		a, b := commit(t, ours, "a", root.String()), commit(t, ours, "b", root.String())
 		push := func(u Update) error {
@@ -168,13 +211,13 @@ func TestALostRaceAndALease(t *testing.T) {
 }
 
 func TestAHookRefusesOneBranch(t *testing.T) {
-	both(t, func(t *testing.T, dir, address string) {
+	everyWay(t, func(t *testing.T, dir string, to reach) {
 		hook := "#!/bin/sh\n[ \"$1\" = refs/heads/agents ] || exit 0\necho 'a secret was found' >&2\nexit 1\n"
 		if err := os.WriteFile(filepath.Join(dir, "hooks", "update"), []byte(hook), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		ours := repository(t)
-		r := &Remote{URL: address, Objects: filepath.Join(ours, "objects")}
+		r := to(ours)
 		tip := commit(t, ours, "root")
 		outcome, err := r.Push(t.Context(), ours, []Update{{Branch: mainBranch, New: tip}, {Branch: agentsBranch, New: tip}})
 		if err != nil || outcome[mainBranch] != nil || kindOf(outcome[agentsBranch]) != Refused {
@@ -187,61 +230,111 @@ func TestAHookRefusesOneBranch(t *testing.T) {
 }
 
 func TestStatusesOfAServer(t *testing.T) {
-	for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Network, 500: Network, 503: Network} {
-		address := server(t, t.TempDir(), func(http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if status == 401 {
-					w.Header().Set("WWW-Authenticate", "Basic")
-				}
-				w.WriteHeader(status)
+	transports(t, func(t *testing.T, noGit bool) {
+		for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Network, 500: Network, 503: Network} {
+			address := server(t, t.TempDir(), func(http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if status == 401 {
+						w.Header().Set("WWW-Authenticate", "Basic")
+					}
+					w.WriteHeader(status)
+				})
 			})
-		})
-		r := &Remote{URL: strings.Replace(address, "//", "//mary:geheim@", 1) + "/repo", Objects: t.TempDir()}
-		_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
-		if kindOf(err) != want {
-			t.Errorf("%d: %v", status, err)
+			r := &Remote{URL: strings.Replace(address, "//", "//mary:geheim@", 1) + "/repo", Objects: t.TempDir(), NoGit: noGit}
+			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+			if kindOf(err) != want {
+				t.Errorf("%d: %v", status, err)
+			}
+			if err == nil || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%d: %v", status, err)
+			}
 		}
-		if err == nil || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%d: %v", status, err)
-		}
-	}
+	})
 }
 
 func TestUnreachableAndMissing(t *testing.T) {
-	for address, want := range map[string]Kind{
-		"http://127.0.0.1:1/repo":          Network,
-		filepath.Join(t.TempDir(), "none"): NotFound,
-		"ext::sh -c true":                  Other,
-		"git://127.0.0.1/repo":             Other,
-	} {
-		r := &Remote{URL: address, Objects: t.TempDir()}
-		_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
-		if kindOf(err) != want {
-			t.Errorf("%s: %v", address, err)
+	transports(t, func(t *testing.T, noGit bool) {
+		for address, want := range map[string]Kind{
+			"http://127.0.0.1:1/repo":          Network,
+			"ssh://127.0.0.1:1/repo":           Network,
+			filepath.Join(t.TempDir(), "none"): NotFound,
+			"ext::sh -c true":                  Other,
+			"git://127.0.0.1/repo":             Other,
+		} {
+			r := &Remote{URL: address, Objects: t.TempDir(), NoGit: noGit}
+			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+			if noGit && filepath.IsAbs(address) {
+				if !errors.Is(err, ErrNoGit) {
+					t.Errorf("%s: %v", address, err)
+				}
+			} else if kindOf(err) != want {
+				t.Errorf("%s: %v", address, err)
+			}
 		}
-	}
+	})
 }
 
-// TestAHangIsBounded: the server takes the request and never answers.
-func TestAHangIsBounded(t *testing.T) {
-	gone := make(chan struct{})
-	address := server(t, t.TempDir(), func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done() // until git is gone, with what it started
-			close(gone)
-		})
+// TestNothingIsThere: the server answers, and has no such repository.
+func TestNothingIsThere(t *testing.T) {
+	everyWay(t, func(t *testing.T, dir string, to reach) {
+		r := to(repository(t))
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch); kindOf(err) != NotFound {
+			t.Fatal(err)
+		}
 	})
-	r := &Remote{URL: address + "/repo", Objects: t.TempDir(), Idle: 50 * time.Millisecond}
-	_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
-	if kindOf(err) != Network {
-		t.Fatal(err)
-	}
-	<-gone
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	if _, err := r.Fetch(ctx, filepath.Join(t.TempDir(), "q"), mainBranch); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
+}
+
+// TestAHangIsBounded: the server takes a request and never answers, be it the
+// first one of a fetch or of a push, or the push itself.
+func TestAHangIsBounded(t *testing.T) {
+	transports(t, func(t *testing.T, noGit bool) {
+		dir := repository(t)
+		gone := make(chan struct{})
+		var silent atomic.Value // what of an address is never answered
+		silent.Store("\x00")
+		address := server(t, filepath.Dir(dir), func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.URL.String(), silent.Load().(string)) {
+					next.ServeHTTP(w, r)
+					return
+				}
+				io.Copy(io.Discard, r.Body)
+				<-r.Context().Done() // until git is gone, with what it started
+				gone <- struct{}{}
+			})
+		}) + "/repo"
+		r := &Remote{URL: address, Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), NoGit: noGit, Idle: time.Second}
+		if noGit {
+			r.Idle = 200 * time.Millisecond // no program has to start within it
+		}
+		tip := commit(t, dir, "root")
+		bounded := func(part string, err error) {
+			if kindOf(err) != Network {
+				t.Fatalf("%s: %v", part, err)
+			}
+			select {
+			case <-gone:
+			case <-time.After(time.Minute):
+				t.Fatalf("%s: whoever asked is still there, or was ended before that", part)
+			}
+		}
+		silent.Store("/info/refs?service=git-upload-pack")
+		_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+		bounded("fetch", err)
+		for _, part := range []string{"/info/refs?service=git-receive-pack", "/repo/git-receive-pack"} {
+			silent.Store(part)
+			_, err := r.Push(t.Context(), dir, []Update{{Branch: mainBranch, New: tip}})
+			bounded(part, err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := r.Fetch(ctx, filepath.Join(t.TempDir(), "q"), mainBranch); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	})
 }
 
 // TestACallingHookDoesNotLeakIn: git sets these variables for its hooks.

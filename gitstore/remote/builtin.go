@@ -1,0 +1,201 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+)
+
+// The files builtin*.go speak to remotes without the git program.
+
+// builtIn tells whether a remote is to be spoken to without git.
+func (r *Remote) builtIn() bool {
+	if r.NoGit {
+		return true
+	}
+	_, err := exec.LookPath("git")
+	return err != nil
+}
+
+// call is one conversation with a remote, which is ended when nothing has been
+// heard for too long.
+type call struct {
+	r     *Remote
+	to    *transport.Endpoint
+	alive func() // something was heard
+	said  *watcher
+}
+
+// converse holds a conversation and makes one sentence of how it fails.
+func (r *Remote) converse(ctx context.Context, talk func(context.Context, *call) error) error {
+	to, err := transport.NewEndpoint(r.URL)
+	if helper, _, found := strings.Cut(r.URL, "::"); err != nil || found && !strings.ContainsAny(helper, "/@[") {
+		return r.unspoken()
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c := &call{r: r, to: to, said: &watcher{tell: r.Progress, idle: r.idle()}}
+	c.said.timer = time.AfterFunc(r.idle(), func() { end(errIdle) })
+	defer c.said.timer.Stop()
+	c.alive = func() { c.said.timer.Reset(r.idle()) }
+	return r.sentence(ctx, c.said.text, talk(ctx, c))
+}
+
+// fetching and pushing begin to talk to the remote's git-upload-pack and
+// git-receive-pack.
+func (c *call) fetching(ctx context.Context) (transport.UploadPackSession, error) {
+	switch c.to.Protocol {
+	case "http", "https":
+		return githttp.NewClient(c.http()).NewUploadPackSession(c.to, nil)
+	case "ssh":
+		return c.ssh(ctx, transport.UploadPackServiceName)
+	case "file":
+		return nil, ErrNoGit
+	}
+	return nil, c.r.unspoken()
+}
+
+func (c *call) pushing(ctx context.Context) (transport.ReceivePackSession, error) {
+	switch c.to.Protocol {
+	case "http", "https":
+		return githttp.NewClient(c.http()).NewReceivePackSession(c.to, nil)
+	case "ssh":
+		return c.ssh(ctx, transport.ReceivePackServiceName)
+	case "file":
+		return nil, ErrNoGit // go-git moves refs of a directory without looking who else does
+	}
+	return nil, c.r.unspoken()
+}
+
+// unspoken says that an address is of no use.
+func (r *Remote) unspoken() error {
+	return &Error{Kind: Other, URL: Redact(r.URL), Text: "only http, https and ssh are spoken without git"}
+}
+
+// dial connects, and notes whatever goes over the connection.
+func (c *call) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return heard{conn, c.alive}, nil
+}
+
+const dialTimeout = 15 * time.Second
+
+// heard is a connection that tells when something has gone over it.
+type heard struct {
+	net.Conn
+	alive func()
+}
+
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Conn.Read(p)
+	if n > 0 {
+		h.alive()
+	}
+	return n, err
+}
+
+func (h heard) Write(p []byte) (int, error) {
+	n, err := h.Conn.Write(p)
+	if n > 0 {
+		h.alive()
+	}
+	return n, err
+}
+
+// sentence makes an Error of what kept a conversation from its end.
+func (r *Remote) sentence(ctx context.Context, said func() string, err error) error {
+	var e *Error
+	switch {
+	case err == nil, errors.Is(err, ErrNoGit), errors.As(err, &e):
+		return err
+	case errors.Is(err, errTooLarge):
+		return &Error{Kind: TooLarge, URL: Redact(r.URL), Text: err.Error()}
+	case ctx.Err() != nil:
+		return r.explain(ctx, err, "")
+	}
+	var local *os.PathError
+	if errors.As(err, &local) {
+		return err // of our own disk
+	}
+	text := oneLine(err.Error())
+	for _, plain := range []error{transport.ErrAuthenticationRequired, transport.ErrAuthorizationFailed, transport.ErrRepositoryNotFound} {
+		if errors.Is(err, plain) {
+			text = plain.Error() // without the page that came along
+		}
+	}
+	if status := statusOf(err); status != 0 {
+		text = fmt.Sprintf("the server answers with status %d", status)
+	}
+	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text}
+	if last := said(); last != "" {
+		e.Text = summary(last) + " (" + text + ")"
+		if told := classify("", e.Text); told.Kind != Other {
+			e.Kind = told.Kind // a program's word on standard error says more than how it ended
+		}
+	}
+	if e.Kind == Auth {
+		e.Text += ", where without git only a name and password in the address, and ssh keys that ask for no passphrase, are tried"
+	}
+	return e
+}
+
+// oneLine makes a text from outside fit for a sentence.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
+	return text[:min(len(text), maxSummary)]
+}
+
+// statusOf returns the status with which an HTTP server has refused, or 0.
+func statusOf(err error) int {
+	var unexpected *plumbing.UnexpectedError
+	if errors.As(err, &unexpected) {
+		err = unexpected.Err
+	}
+	var status *githttp.Err
+	if errors.As(err, &status) {
+		return status.StatusCode()
+	}
+	return 0
+}
+
+// broken are the errors of a line that ends too early, or of an answer that is
+// not what git sends.
+var broken = []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, packp.ErrEmptyInput, packfile.ErrMalformedPackFile, packfile.ErrEmptyPackfile}
+
+// kindOfFailure sorts an error of go-git's.
+func kindOfFailure(err error, text string) Kind {
+	var netErr net.Error
+	status := statusOf(err)
+	switch {
+	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
+		return Auth
+	case errors.Is(err, transport.ErrRepositoryNotFound):
+		return NotFound
+	case status == 413:
+		return Refused
+	case status == 408, status == 429, status >= 500, errors.As(err, &netErr):
+		return Network
+	}
+	for _, sign := range broken {
+		if errors.Is(err, sign) {
+			return Network
+		}
+	}
+	return classify("", text).Kind
+}

@@ -1,0 +1,257 @@
+package remote
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// fetchBuiltIn is Fetch without git, into a repository that is made.
+func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, branches []plumbing.ReferenceName) (tips Tips, err error) {
+	err = r.converse(ctx, func(ctx context.Context, c *call) error {
+		s, err := c.fetching(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tips = advertised(adv, branches)
+		wants, err := r.wants(tips)
+		if err != nil || len(wants) == 0 {
+			return err
+		}
+		return c.fetch(ctx, s, adv, wants, dir)
+	})
+	return tips, err
+}
+
+// advertised are those of the branches that a remote has.
+func advertised(adv *packp.AdvRefs, branches []plumbing.ReferenceName) Tips {
+	tips := Tips{}
+	for _, ref := range branches {
+		if h, ok := adv.References[ref.String()]; ok {
+			tips[ref] = h
+		}
+	}
+	return tips
+}
+
+// wants are the tips that are not here yet.
+func (r *Remote) wants(tips Tips) (wants []plumbing.Hash, err error) {
+	for _, h := range tips {
+		err := r.Repository.HasEncodedObject(h)
+		if errors.Is(err, plumbing.ErrObjectNotFound) {
+			wants = append(wants, h)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return wants, nil
+}
+
+// fetch asks for commits and receives them.
+func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, dir string) (err error) {
+	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
+	req.Capabilities.Delete(capability.ThinPack)
+	req.Wants = wants
+	if req.Haves, err = haves(c.r.Repository); err != nil {
+		return err
+	}
+	answer, err := s.UploadPack(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	var pack io.Reader = answer
+	for _, band := range []capability.Capability{capability.Sideband64k, capability.Sideband} {
+		if req.Capabilities.Supports(band) {
+			d := sideband.NewDemuxer(sidebands[band], answer)
+			d.Progress = c.said
+			pack = d
+		}
+	}
+	return receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes())
+}
+
+var sidebands = map[capability.Capability]sideband.Type{capability.Sideband64k: sideband.Sideband64k, capability.Sideband: sideband.Sideband}
+
+const recent = 64 // commits before a tip that are named to a remote, which may lack the tip
+
+// haves names what is here: a remote sends what these commits lack.
+func haves(s storer.Storer) (all []plumbing.Hash, err error) {
+	refs, err := s.IterReferences()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[plumbing.Hash]bool{}
+	err = refs.ForEach(func(ref *plumbing.Reference) error {
+		h := ref.Hash()
+		for n := 0; n < recent && !h.IsZero() && !seen[h]; n++ {
+			commit, err := object.GetCommit(s, h)
+			if err != nil {
+				return nil // a ref to something else, which a remote need not know
+			}
+			seen[h] = true
+			all = append(all, h)
+			if h = plumbing.ZeroHash; len(commit.ParentHashes) > 0 {
+				h = commit.ParentHashes[0]
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// receive keeps a pack with its index, once all of it has come and is sound.
+func receive(dir string, from io.Reader, most int64) (err error) {
+	pack, err := os.CreateTemp(dir, "tmp_pack_")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pack.Close()) }()
+	size, err := io.Copy(pack, io.LimitReader(from, most+1))
+	if err != nil {
+		return err
+	}
+	if size > most {
+		return fmt.Errorf("%w at %d bytes", errTooLarge, size)
+	}
+	sum, err := checkSum(pack, size)
+	if err != nil {
+		return err
+	}
+	objects, err := checkSizes(pack)
+	if err != nil || objects == 0 {
+		return errors.Join(err, os.Remove(pack.Name()))
+	}
+	base := filepath.Join(dir, "pack-"+sum)
+	if err := index(pack, base+".idx"); err != nil {
+		return err
+	}
+	return os.Rename(pack.Name(), base+".pack")
+}
+
+// checkSum checks that a pack is whole, and returns the sum at its end.
+func checkSum(pack *os.File, size int64) (string, error) {
+	if size < sha1.Size {
+		return "", io.ErrUnexpectedEOF
+	}
+	if _, err := pack.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	sum, end := sha1.New(), make([]byte, sha1.Size)
+	if _, err := io.CopyN(sum, pack, size-sha1.Size); err != nil {
+		return "", err
+	}
+	if _, err := io.ReadFull(pack, end); err != nil {
+		return "", err
+	}
+	if string(sum.Sum(nil)) != string(end) {
+		return "", fmt.Errorf("%w: its sum is another", packfile.ErrMalformedPackFile)
+	}
+	return fmt.Sprintf("%x", end), nil
+}
+
+// maxObject is the size in bytes of the largest object that is unpacked: go-git
+// holds some of them in memory, whole.
+const maxObject = 32 << 20
+
+// checkSizes looks at what each object of a pack says of its size, and of that
+// of what it makes of another, and returns how many there are.
+func checkSizes(pack *os.File) (objects uint32, err error) {
+	if _, err := pack.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	scan := packfile.NewScanner(pack)
+	if _, objects, err = scan.Header(); err != nil {
+		return 0, err
+	}
+	for range objects {
+		header, err := scan.NextObjectHeader()
+		if err != nil {
+			return 0, err
+		}
+		size := header.Length
+		if header.Type.IsDelta() && size <= maxObject {
+			var start deltaStart
+			if _, _, err := scan.NextObject(&start); err != nil {
+				return 0, err
+			}
+			size = start.result()
+		}
+		if size > maxObject || size < 0 {
+			return 0, fmt.Errorf("%w at an object of %d bytes", errTooLarge, size)
+		}
+	}
+	return objects, nil
+}
+
+// deltaStart keeps the beginning of a delta, which says how long that is which
+// it is made from, and how long what it makes.
+type deltaStart []byte
+
+func (d *deltaStart) Write(p []byte) (int, error) {
+	if need := 2*binary.MaxVarintLen64 - len(*d); need > 0 {
+		*d = append(*d, p[:min(need, len(p))]...)
+	}
+	return len(p), nil
+}
+
+// result is the length of what the delta makes; -1 if it says none.
+func (d *deltaStart) result() int64 {
+	_, n := binary.Uvarint(*d)
+	if n <= 0 {
+		return -1
+	}
+	size, m := binary.Uvarint((*d)[n:])
+	if m <= 0 || size > 1<<62 {
+		return -1
+	}
+	return int64(size)
+}
+
+// index writes the index of a pack.
+func index(pack *os.File, name string) error {
+	if _, err := pack.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	entries := &idxfile.Writer{}
+	parser, err := packfile.NewParser(packfile.NewScanner(pack), entries)
+	if err != nil {
+		return err
+	}
+	if _, err := parser.Parse(); err != nil {
+		return err
+	}
+	idx, err := entries.Index()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = idxfile.NewEncoder(file).Encode(idx)
+	return errors.Join(err, file.Close())
+}

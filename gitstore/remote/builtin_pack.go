@@ -1,0 +1,206 @@
+package remote
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"crypto/sha1"
+	"encoding/binary"
+	"io"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+)
+
+// objects is where objects are read.
+type objects = storer.EncodedObjectStorer
+
+const (
+	defaultPack = 32 << 20
+	maxChain    = 50 // deltas on deltas
+)
+
+// packing makes a pack of exactly what commits add to those before them.
+// Directories are written as what differs from the one before, which the
+// remote has.
+type packing struct {
+	from  objects
+	most  int  // bytes after which no more commits are taken
+	thin  bool // the remote makes a pack whole whose deltas are of objects that it has
+	pack  bytes.Buffer
+	z     *zlib.Writer
+	count uint32
+	depth map[plumbing.Hash]int // of what is in the pack
+}
+
+func newPacking(r *Remote, thin bool) *packing {
+	p := &packing{from: r.Repository, most: r.packBytes, thin: thin, depth: map[plumbing.Hash]int{}}
+	if p.most == 0 {
+		p.most = defaultPack
+	}
+	p.z = zlib.NewWriter(&p.pack)
+	p.pack.WriteString("PACK\x00\x00\x00\x02\x00\x00\x00\x00")
+	return p
+}
+
+// fill adds a branch's commits until the pack is large enough, one at least.
+func (p *packing) fill(ctx context.Context, m *move) error {
+	for i, commit := range m.commits {
+		if i > 0 && p.pack.Len() > p.most {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := p.commit(commit); err != nil {
+			return err
+		}
+		m.to = commit.Hash
+	}
+	return nil
+}
+
+func (p *packing) commit(commit *object.Commit) error {
+	before := plumbing.ZeroHash
+	if len(commit.ParentHashes) > 0 {
+		parent, err := object.GetCommit(p.from, commit.ParentHashes[0])
+		if err != nil {
+			return err
+		}
+		before = parent.TreeHash
+	}
+	if err := p.tree(before, commit.TreeHash); err != nil {
+		return err
+	}
+	raw, err := p.read(plumbing.CommitObject, commit.Hash)
+	if err != nil {
+		return err
+	}
+	return p.whole(plumbing.CommitObject, commit.Hash, raw)
+}
+
+// tree adds a directory with all that the one before lacks.
+func (p *packing) tree(before, h plumbing.Hash) error {
+	if _, there := p.depth[h]; there || h == before {
+		return nil
+	}
+	had := map[string]plumbing.Hash{}
+	if !before.IsZero() {
+		old, err := object.GetTree(p.from, before)
+		if err != nil {
+			return err
+		}
+		for _, e := range old.Entries {
+			had[e.Name] = e.Hash
+		}
+	}
+	is, err := object.GetTree(p.from, h)
+	if err != nil {
+		return err
+	}
+	for _, e := range is.Entries {
+		switch {
+		case had[e.Name] == e.Hash, e.Mode == filemode.Submodule:
+		case e.Mode == filemode.Dir:
+			err = p.tree(p.directory(had[e.Name]), e.Hash)
+		default:
+			err = p.blob(e.Hash)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.delta(before, h)
+}
+
+// directory returns an id if it is that of a directory.
+func (p *packing) directory(h plumbing.Hash) plumbing.Hash {
+	if h.IsZero() {
+		return h
+	}
+	if _, err := p.from.EncodedObject(plumbing.TreeObject, h); err != nil {
+		return plumbing.ZeroHash
+	}
+	return h
+}
+
+func (p *packing) blob(h plumbing.Hash) error {
+	if _, there := p.depth[h]; there {
+		return nil
+	}
+	raw, err := p.read(plumbing.BlobObject, h)
+	if err != nil {
+		return err
+	}
+	return p.whole(plumbing.BlobObject, h, raw)
+}
+
+// delta adds a directory as what differs from the one before, if that is much
+// shorter.
+func (p *packing) delta(before, h plumbing.Hash) error {
+	raw, err := p.read(plumbing.TreeObject, h)
+	if err != nil {
+		return err
+	}
+	depth, packed := p.depth[before]
+	if before.IsZero() || depth >= maxChain || !packed && !p.thin {
+		return p.whole(plumbing.TreeObject, h, raw)
+	}
+	base, err := p.read(plumbing.TreeObject, before)
+	if err != nil {
+		return err
+	}
+	d := packfile.DiffDelta(base, raw)
+	if len(d) > len(raw)/2 {
+		return p.whole(plumbing.TreeObject, h, raw)
+	}
+	p.depth[h] = depth + 1
+	return p.entry(plumbing.REFDeltaObject, before[:], d)
+}
+
+func (p *packing) whole(t plumbing.ObjectType, h plumbing.Hash, raw []byte) error {
+	p.depth[h] = 0
+	return p.entry(t, nil, raw)
+}
+
+// entry writes an object as git's gitformat-pack describes it.
+func (p *packing) entry(t plumbing.ObjectType, base, raw []byte) error {
+	p.count++
+	size := uint64(len(raw))
+	c := byte(t)<<4 | byte(size&15)
+	for size >>= 4; size > 0; size >>= 7 {
+		p.pack.WriteByte(c | 0x80)
+		c = byte(size & 0x7f)
+	}
+	p.pack.WriteByte(c)
+	p.pack.Write(base)
+	p.z.Reset(&p.pack)
+	if _, err := p.z.Write(raw); err != nil {
+		return err
+	}
+	return p.z.Close()
+}
+
+// finish returns the pack.
+func (p *packing) finish() []byte {
+	pack := p.pack.Bytes()
+	binary.BigEndian.PutUint32(pack[8:], p.count)
+	sum := sha1.Sum(pack)
+	return append(pack, sum[:]...)
+}
+
+func (p *packing) read(t plumbing.ObjectType, h plumbing.Hash) ([]byte, error) {
+	o, err := p.from.EncodedObject(t, h)
+	if err != nil {
+		return nil, err
+	}
+	r, err := o.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}

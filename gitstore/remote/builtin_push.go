@@ -1,0 +1,171 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+)
+
+// pushBuiltIn is Push without git. What is more than a pack's worth goes in
+// several pushes, each of which moves the branches on.
+func (r *Remote) pushBuiltIn(ctx context.Context, updates []Update) (outcome map[plumbing.ReferenceName]error, err error) {
+	outcome = map[plumbing.ReferenceName]error{}
+	for rest := updates; len(rest) > 0 && err == nil; {
+		err = r.converse(ctx, func(ctx context.Context, c *call) (err error) {
+			rest, err = c.push(ctx, rest, outcome)
+			return err
+		})
+	}
+	return outcome, err
+}
+
+// move is a branch during a push: from where the remote has it to the newest
+// commit that there is room for.
+type move struct {
+	Update
+	at      plumbing.Hash
+	commits []*object.Commit // that the remote lacks, oldest first
+	to      plumbing.Hash
+}
+
+// push does as much of the updates as fits into a pack, notes the outcome of
+// those that are done with, and returns what is left of the others.
+func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.ReferenceName]error) (rest []Update, err error) {
+	s, err := c.pushing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	adv, err := s.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	moves, err := c.moves(ctx, adv, updates, outcome)
+	if err != nil || len(moves) == 0 {
+		return nil, err
+	}
+	p := newPacking(c.r, !adv.Capabilities.Supports("no-thin"))
+	for _, m := range moves {
+		if err := p.fill(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
+	if adv.Capabilities.Supports(capability.Sideband64k) {
+		err = req.Capabilities.Set(capability.Sideband64k)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range moves {
+		req.Commands = append(req.Commands, &packp.Command{Name: m.Branch, Old: m.at, New: m.to})
+	}
+	req.Packfile, req.Progress = io.NopCloser(bytes.NewReader(p.finish())), c.said
+	report, err := s.ReceivePack(ctx, req)
+	if report == nil {
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return c.told(report, moves, outcome)
+}
+
+// moves says what each update has to bring; one that has lost a race is noted.
+func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, outcome map[plumbing.ReferenceName]error) (moves []*move, err error) {
+	for _, u := range updates {
+		m := &move{Update: u, at: adv.References[u.Branch.String()]}
+		built, err := m.line(ctx, c.r.Repository)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case m.at == u.New:
+			outcome[u.Branch] = nil
+		case u.Lease.IsZero() && !m.at.IsZero() && !built:
+			outcome[u.Branch] = c.lost(u, "fetch first")
+		case !u.Lease.IsZero() && m.at != u.Lease:
+			outcome[u.Branch] = c.lost(u, "stale info")
+		default:
+			moves = append(moves, m)
+		}
+	}
+	return moves, nil
+}
+
+func (c *call) lost(u Update, text string) error {
+	return &Error{Kind: Race, URL: Redact(c.r.URL), Branch: u.Branch.Short(), Text: text}
+}
+
+// line finds the commits that the remote's branch lacks. built tells whether
+// it is an ancestor.
+func (m *move) line(ctx context.Context, s objects) (built bool, err error) {
+	if !m.at.IsZero() && m.Lease.IsZero() {
+		err := s.HasEncodedObject(m.at)
+		if errors.Is(err, plumbing.ErrObjectNotFound) {
+			return false, nil // it has what we have never seen
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	for h := m.New; h != m.at; {
+		if err := ctx.Err(); err != nil {
+			return false, context.Cause(ctx)
+		}
+		commit, err := object.GetCommit(s, h)
+		if err != nil {
+			return false, err
+		}
+		m.commits = append(m.commits, commit)
+		if len(commit.ParentHashes) == 0 {
+			slices.Reverse(m.commits)
+			return false, nil
+		}
+		h = commit.ParentHashes[0]
+	}
+	slices.Reverse(m.commits)
+	return true, nil
+}
+
+// told reads what the remote says of each branch.
+func (c *call) told(report *packp.ReportStatus, moves []*move, outcome map[plumbing.ReferenceName]error) (rest []Update, err error) {
+	status := map[plumbing.ReferenceName]string{}
+	for _, line := range report.CommandStatuses {
+		status[line.ReferenceName] = line.Status
+	}
+	for _, m := range moves {
+		text, said := status[m.Branch]
+		switch {
+		case !said:
+			err = &Error{Kind: Network, URL: Redact(c.r.URL), Text: "the server did not say what became of " + m.Branch.Short()}
+		case text != "ok":
+			outcome[m.Branch] = &Error{Kind: rejection(text), URL: Redact(c.r.URL), Branch: m.Branch.Short(), Text: c.reason(report, text)}
+		case m.to == m.New:
+			outcome[m.Branch] = nil
+		default:
+			rest = append(rest, Update{Branch: m.Branch, New: m.New})
+		}
+	}
+	return rest, err
+}
+
+// reason adds to the remote's word for a refusal what else it has said.
+func (c *call) reason(report *packp.ReportStatus, text string) string {
+	text = oneLine(text)
+	if report.UnpackStatus != "ok" {
+		text += ", " + oneLine(report.UnpackStatus)
+	}
+	if said := strings.TrimSpace(c.said.text()); said != "" {
+		text += ", " + summary("remote: "+strings.ReplaceAll(said, "\n", "\nremote: "))
+	}
+	return text
+}
