@@ -16,8 +16,15 @@ type InboxQuery struct {
 	Agent string
 	// Thread, From and Tag narrow the answer; "" means any.
 	Thread, From, Tag string
-	// IncludeRead shows what the agent has a receipt for as well.
-	IncludeRead bool
+	// IncludeRead shows what the agent has a receipt for as well, Open what it
+	// has read until it has acknowledged it.
+	IncludeRead, Open bool
+	// Since and Before are between when messages were written, Before
+	// excluded; the zero Time is no bound.
+	Since, Before time.Time
+	// Newest shows the last messages that match, not the first. No cursor leads
+	// to the others.
+	Newest bool
 	// MarkRead records that the agent has read exactly the messages returned.
 	MarkRead bool
 	// Limit is how many messages are returned at most; 0 means 20, and no
@@ -50,6 +57,8 @@ type mailbox struct {
 	agent, from, tag string
 	thread           event.ThreadRef // zero: any
 	includeRead      bool
+	open, newest     bool
+	since, before    time.Time
 	after            event.ID // the cursor's place
 	limit            int
 	now              time.Time
@@ -147,7 +156,8 @@ func idsOf(messages []*Message) []string {
 }
 
 func (s *Store) mailbox(ctx context.Context, projects subtree, q InboxQuery) (box mailbox, err error) {
-	box = mailbox{tag: strings.TrimSpace(q.Tag), includeRead: q.IncludeRead, limit: pageSize(q.Limit), now: s.now()}
+	box = mailbox{tag: strings.TrimSpace(q.Tag), includeRead: q.IncludeRead, open: q.Open, newest: q.Newest,
+		since: q.Since, before: q.Before, limit: pageSize(q.Limit), now: s.now()}
 	if box.agent, err = event.AgentName(q.Agent); err != nil {
 		return box, err
 	}
@@ -164,6 +174,9 @@ func (s *Store) mailbox(ctx context.Context, projects subtree, q InboxQuery) (bo
 		box.thread = t.ref
 	}
 	box.key = fmt.Sprintf("%s\n%s\n%s\n%s\n%t", box.agent, box.from, box.tag, box.thread, box.includeRead)
+	if box.open || !box.since.IsZero() || !box.before.IsZero() {
+		box.key += fmt.Sprintf("\n%t\n%s\n%s", box.open, box.since, box.before)
+	}
 	if q.Cursor != "" {
 		_, box.after, err = s.parseCursorAt(q.Cursor, string(rune(cursorInbox)), box.key)
 	}
@@ -216,6 +229,11 @@ func (v *view) waiting(box mailbox, seen *witness, inbox *Inbox) (shown []waitin
 		}
 		inbox.Total++
 		switch {
+		case box.newest:
+			if len(shown) == box.limit {
+				shown = shown[1:]
+			}
+			shown = append(shown, waiting{v.leaf(*rec), rec.id})
 		case rec.id.Compare(box.after) <= 0:
 		case len(shown) < box.limit:
 			shown = append(shown, waiting{v.leaf(*rec), rec.id})
@@ -264,7 +282,10 @@ func (v *view) newReach(box mailbox, seen *witness) *reach {
 		joined = r.now
 	}
 	r.since = joined - beforeJoining.Milliseconds()
-	if !box.includeRead {
+	switch {
+	case box.open:
+		r.seen = slices.DeleteFunc(slices.Clone(seen.seen), func(g sighting) bool { return !g.acked })
+	case !box.includeRead:
 		r.seen = seen.seen
 	}
 	if !box.thread.IsZero() {
@@ -291,6 +312,8 @@ func (r *reach) waits(rec *record) bool {
 	}
 	switch {
 	case len(r.seen) > 0 && r.seen[0].message == rec.id,
+		!r.box.since.IsZero() && rec.id.Time().Before(r.box.since),
+		!r.box.before.IsZero() && !rec.id.Time().Before(r.box.before),
 		rec.from == r.me,
 		r.box.from != "" && rec.from != r.from,
 		r.thread != -1 && int64(rec.thread) != r.thread,

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -112,7 +113,10 @@ func drawQuestion(rt *rapid.T, w *world) question {
 	switch rapid.SampledFrom([]string{"search", "search", "search", "inbox", "threads", "projects", "agents", "ids"}).Draw(rt, "ask") {
 	case "inbox":
 		q := InboxQuery{Agent: rapid.SampledFrom(worldAgents).Draw(rt, "agent"), Thread: maybe("thread", append(worldThreads, "axon/none")...), From: maybe("from", append(worldAgents, "filler")...),
-			Tag: maybe("tag", "QUESTION", "answer"), IncludeRead: rapid.Bool().Draw(rt, "read"), Limit: limit}
+			Tag: maybe("tag", "QUESTION", "answer"), IncludeRead: rapid.Bool().Draw(rt, "read"), Open: rapid.Bool().Draw(rt, "open"), Newest: rapid.Bool().Draw(rt, "newest"), Limit: limit}
+		if n := len(w.posted); n > 0 && rapid.Bool().Draw(rt, "bounded") {
+			q.Since, q.Before = w.at(rt, "since"), w.at(rt, "before")
+		}
 		return w.inboxQuestion(q)
 	case "threads":
 		f := ThreadFilter{Project: maybe("project", "axon", "none"), Status: maybe("status", "Resolved", "active"), Member: maybe("member", worldAgents...), Limit: rapid.IntRange(0, 3).Draw(rt, "most")}
@@ -140,6 +144,16 @@ func drawQuestion(rt *rapid.T, w *world) question {
 	}
 	q := SearchQuery{Text: drawText(rt), Project: maybe("project", "axon"), Status: maybe("status", "resolved"), Member: maybe("member", worldAgents...), Tag: maybe("tag", "question"), Limit: limit}
 	return w.searchQuestion(q)
+}
+
+// at is when a message was written, or no time.
+func (w *world) at(rt *rapid.T, name string) time.Time {
+	text := rapid.SampledFrom(append(w.posted, "")).Draw(rt, name)
+	id, err := event.ParseID(text)
+	if err != nil {
+		return time.Time{}
+	}
+	return id.Time()
 }
 
 func (w *world) inboxQuestion(q InboxQuery) question {

@@ -29,7 +29,8 @@ func (s *Store) indexed(m index.Message) (*Message, error) {
 func (s *Store) indexedInbox(v *index.View, box mailbox) (*Inbox, error) {
 	found, err := v.Inbox(index.InboxQuery{
 		Agent: box.agent, Thread: box.thread, From: box.from, Tag: box.tag,
-		IncludeRead: box.includeRead, After: box.after, Limit: box.limit, Now: box.now,
+		IncludeRead: box.includeRead, Open: box.open, Since: box.since, Before: box.before,
+		After: box.after, Newest: box.newest, Limit: box.limit, Now: box.now,
 	})
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (s *Store) indexedInbox(v *index.View, box mailbox) (*Inbox, error) {
 			return nil, err
 		}
 	}
-	if n := len(found.Messages); found.More {
+	if n := len(found.Messages); found.More && !box.newest {
 		inbox.Next = s.cursorAt(cursorInbox, box.key, found.Messages[n-1].ID)
 	}
 	return inbox, nil

@@ -44,6 +44,7 @@ func TestC2CProfile(t *testing.T) {
 	if at(t, both, 0, "read_at") == nil || at(t, both, 1, "read_at") != nil {
 		t.Errorf("read_at is wrong: %v", both)
 	}
+	same(t, deployed.json("inbox", `{"unread_only":false,"limit":1}`), `[{"body":"lunch"}]`)
 
 	same(t, local.json("set_state", `{"key":"deploy/status","value":{"ok":true,"n":[1,2]}}`), `{"key":"deploy/status","value":{"ok":true,"n":[1,2]},"updated_by":"local"}`)
 	local.json("set_state", `{"key":"deploy/who","value":"mary"}`)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -367,6 +368,19 @@ func TestDispatchProfile(t *testing.T) {
 	same(t, alice.json("peek", `{"thread_id":"no-such-thread"}`), `{"count":0}`)
 	same(t, bob.json("peek", `{}`), `{"count":1,"messages":[{"to":"all","content":"Deployed to staging"}]}`)
 	same(t, bob.json("who", `{}`), `{"self":"bob","count":2,"agents":[{"agent_id":"alice"},{"agent_id":"bob"}]}`)
+
+	// A peek brings 50 messages and says how many more there are; what was read
+	// and not acknowledged is still there.
+	for i := range 53 {
+		bob.json("dispatch", fmt.Sprintf(`{"message":"%d","target":"alice","thread_id":"many"}`, i))
+	}
+	first := alice.json("peek", `{"thread_id":"many"}`)
+	same(t, first, `{"count":50,"more":3}`)
+	same(t, alice.json("peek", `{"thread_id":"many","include_read":true}`), `{"count":50,"more":3}`)
+	same(t, alice.json("peek", `{"thread_id":"many"}`), `{"count":3,"messages":[{"content":"50"},{"content":"51"},{"content":"52"}]}`)
+	one, _ := at(t, first, "messages", 0, "id").(string)
+	alice.json("ack", `{"message_ids":["`+one+`"]}`)
+	same(t, alice.json("peek", `{"thread_id":"many","include_read":true}`), `{"count":50,"more":2}`)
 
 	alice.refuses("dispatch", `{"message":"x","priority":"asap"}`, `"priority" must be one of normal, urgent`)
 	alice.refuses("dispatch", `{"message":"x","payload":"not an object"}`, `"payload" must be a JSON object`)

@@ -77,6 +77,16 @@ func (b *bitmap) from(place int64) {
 	}
 }
 
+// keepLast keeps the last n members.
+func (b *bitmap) keepLast(n int) {
+	for i := len(b) - 1; i >= 0; i-- {
+		for w := b[i]; bits.OnesCount64(b[i]) > n; w = b[i] {
+			b[i] &= w - 1
+		}
+		n -= bits.OnesCount64(b[i])
+	}
+}
+
 // A bitmap is written as the number of its members and their places, two bytes
 // each, or if that is longer as listed and its words.
 const listed = 0xffff

@@ -16,16 +16,21 @@ type InboxQuery struct {
 	// Thread, From and Tag narrow the answer; the zero value means any.
 	Thread      event.ThreadRef
 	From, Tag   string
-	IncludeRead bool      // what the agent has a receipt for as well
-	After       event.ID  // only what comes after it is shown; Total counts all
-	Limit       int       // how many are shown at most; 0: none, and More is not told
-	Now         time.Time // decides what has expired
+	IncludeRead bool // what the agent has a receipt for as well
+	Open        bool // what the agent has read as well, until it is acknowledged
+	// Since and Before are between when messages were written, Before
+	// excluded; the zero Time is no bound.
+	Since, Before time.Time
+	After         event.ID  // only what comes after it is shown; Total counts all
+	Newest        bool      // the last Limit are shown, not the first; After does not count
+	Limit         int       // how many are shown at most; 0: none, and More is not told
+	Now           time.Time // decides what has expired
 }
 
 // Inbox is what waits for an agent, oldest first.
 type Inbox struct {
 	Messages []Message
-	More     bool // there is more after the last one shown
+	More     bool // there is more after the last one shown, or before the first of the newest
 	Total    int  // all that match the query, shown or not
 	Broken   int  // files that the index could not be given
 }
@@ -51,15 +56,26 @@ func (v *View) Inbox(q InboxQuery) (*Inbox, error) {
 	if inbox.Broken, err = v.Broken(); err != nil || q.Limit == 0 {
 		return inbox, err
 	}
-	shown, err := v.page(waiting, q.After, q.Limit+1)
+	shown, err := b.show(waiting, inbox)
 	if err != nil {
 		return nil, err
 	}
-	if inbox.More = len(shown) > q.Limit; inbox.More {
-		shown = shown[:q.Limit]
-	}
 	inbox.Messages, err = v.messages(shown)
 	return inbox, err
+}
+
+// show selects what is shown, and says whether there is more.
+func (b *mailbox) show(waiting []filed, inbox *Inbox) (shown []numbered, err error) {
+	if b.q.Newest {
+		shown, err = b.v.newest(waiting, b.q.Limit)
+		inbox.More = inbox.Total > len(shown)
+		return shown, err
+	}
+	shown, err = b.v.page(waiting, b.q.After, b.q.Limit+1)
+	if inbox.More = len(shown) > b.q.Limit; inbox.More {
+		shown = shown[:b.q.Limit]
+	}
+	return shown, err
 }
 
 const countBrokenSQL = `SELECT count(*) FROM broken`
@@ -170,7 +186,7 @@ func (b *mailbox) collect() (waiting []filed, err error) {
 // mayHold tells whether something may wait for the agent in a block that is
 // not the last.
 func (b *mailbox) mayHold(number int64) bool {
-	return b.q.IncludeRead || len(b.revived) > 0 || b.agent.boxState(number)&settled == 0
+	return b.q.IncludeRead || b.q.Open || len(b.revived) > 0 || b.agent.boxState(number)&settled == 0
 }
 
 func (b *mailbox) look(number int64) (f filed, err error) {
@@ -187,14 +203,44 @@ func (b *mailbox) look(number int64) (f filed, err error) {
 	if err != nil {
 		return f, err
 	}
-	if !b.q.IncludeRead {
-		places.without(&box.seen)
+	if err := b.hide(f, places, &box.seen); err != nil {
+		return f, err
 	}
 	if expired := b.expired[number]; expired != nil {
 		places.without(expired)
 	}
 	f.places = places
 	return f, nil
+}
+
+// hide takes away what the agent is done with, and what was written at other
+// times.
+func (b *mailbox) hide(f filed, places, seen *bitmap) error {
+	switch {
+	case b.q.Open:
+		acked, err := b.v.acked(b.agent, f.number, seen)
+		if err != nil {
+			return err
+		}
+		places.without(acked)
+	case !b.q.IncludeRead:
+		places.without(seen)
+	}
+	if !b.q.Since.IsZero() {
+		since, err := b.v.c.since(f.number, f.block, idSince(b.q.Since))
+		if err != nil {
+			return err
+		}
+		places.and(since)
+	}
+	if !b.q.Before.IsZero() {
+		late, err := b.v.c.since(f.number, f.block, idBefore(b.q.Before))
+		if err != nil {
+			return err
+		}
+		places.without(late)
+	}
+	return nil
 }
 
 // mailboxReader is a view in which one block looks different.
@@ -257,6 +303,30 @@ func (v *View) page(from []filed, after event.ID, limit int) (shown []numbered, 
 		shown = append(shown, found...)
 		sortByID(shown)
 		shown = shown[:min(len(shown), limit)]
+	}
+	return shown, nil
+}
+
+// newest returns the last messages of some blocks, in the order of their ids.
+func (v *View) newest(from []filed, limit int) (shown []numbered, err error) {
+	slices.SortFunc(from, func(a, b filed) int {
+		return cmp.Or(b.block.most.Compare(a.block.most), cmp.Compare(b.number, a.number))
+	})
+	for _, f := range from {
+		if len(shown) == limit && shown[0].id.Compare(f.block.most) > 0 {
+			break
+		}
+		places := *f.places
+		if !f.block.late {
+			places.keepLast(limit)
+		}
+		found, err := v.pageOf(filed{f.number, f.block, &places}, event.ID{}, blockSize)
+		if err != nil {
+			return nil, err
+		}
+		shown = append(shown, found...)
+		sortByID(shown)
+		shown = shown[max(0, len(shown)-limit):]
 	}
 	return shown, nil
 }

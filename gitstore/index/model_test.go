@@ -187,7 +187,8 @@ func (m model) inbox(q InboxQuery) (paths []string) {
 		named := slices.Contains(e.To, q.Agent) || len(e.To) == 0 && t.Closed
 		recent := !e.ID.Time().Before(joined.Add(-7 * 24 * time.Hour))
 		expired := !e.Expires.IsZero() && !e.Expires.After(q.Now) && !e.RequireAck
-		if t.Recipient(q.Agent, e) && (named || recent) && !expired && (q.IncludeRead || seen[e.ID] == "") &&
+		if t.Recipient(q.Agent, e) && (named || recent) && !expired && (q.IncludeRead || seen[e.ID] == "" || q.Open && seen[e.ID] == event.StateRead) &&
+			(q.Since.IsZero() || !e.ID.Time().Before(q.Since)) && (q.Before.IsZero() || e.ID.Time().Before(q.Before)) &&
 			(q.Thread.IsZero() || q.Thread == c.Thread) && (q.From == "" || q.From == e.From) && (q.Tag == "" || hasTag(e.Tags, q.Tag)) {
 			paths = append(paths, c.Path)
 		}

@@ -177,7 +177,27 @@ func checkInboxes(rt *rapid.T, v *View, tree model) {
 		q.Tag = rapid.SampledFrom([]string{"", "Question", "über UNS", "no"}).Draw(rt, "tag")
 		q.Thread = rapid.SampledFrom(append([]event.ThreadRef{{}}, testThreads...)).Draw(rt, "thread")
 		checkInbox(rt, v, tree, q)
+		q.Open = !q.IncludeRead
+		if day := rapid.IntRange(-1, 40).Draw(rt, "since"); day >= 0 {
+			q.Since = testStart.AddDate(0, 0, day).Add(time.Millisecond)
+		}
+		if day := rapid.IntRange(-1, 40).Draw(rt, "before"); day >= 0 {
+			q.Before = testStart.AddDate(0, 0, day).Add(time.Millisecond)
+		}
+		checkInbox(rt, v, tree, q)
+		checkNewest(rt, v, tree, q)
 	}
+}
+
+func checkNewest(rt *rapid.T, v *View, tree model, q InboxQuery) {
+	want := tree.inbox(q)
+	q.Newest, q.Limit = true, rapid.IntRange(1, 9).Draw(rt, "newest")
+	in := must[*Inbox](rt)(v.Inbox(q))
+	if n := len(in.Messages); n != min(q.Limit, len(want)) || in.Total != len(want) || in.More != (n < len(want)) {
+		rt.Fatalf("inbox %+v: %d of %d, more: %t; want %d", q, n, in.Total, in.More, len(want))
+	}
+	got, all := ids(tree, tree.paths(rt, in.Messages)), ids(tree, want)
+	same(rt, fmt.Sprintf("newest of inbox %+v", q), all[len(all)-len(got):], got)
 }
 
 func checkInbox(rt *rapid.T, v *View, tree model, q InboxQuery) {

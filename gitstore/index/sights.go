@@ -294,17 +294,46 @@ func (w *writer) part(number int64, a *agent) (*part, error) {
 	if p := w.parts[key]; p != nil {
 		return p, nil
 	}
-	p := &part{}
-	var data []byte
-	found, err := w.c.row(readPartSQL, []any{number, a.n}, &data)
-	if err == nil && found {
-		p.sights, err = decodeSights(data, number, a.n)
-	}
+	sights, err := w.c.sights(number, a.n)
 	if err != nil {
 		return nil, err
 	}
+	p := &part{sights: sights}
 	w.parts[key] = p
 	return p, nil
+}
+
+// sights reads an agent's sights of a part.
+func (c *conn) sights(part, agent int64) ([]sight, error) {
+	var data []byte
+	found, err := c.row(readPartSQL, []any{part, agent}, &data)
+	if err != nil || !found {
+		return nil, err
+	}
+	return decodeSights(data, part, agent)
+}
+
+// acked returns which of the messages of a block that an agent has seen it has
+// acknowledged.
+func (v *View) acked(a *agent, block int64, seen *bitmap) (*bitmap, error) {
+	m, looked := &bitmap{}, int64(-1)
+	for place := range seen.places() {
+		part := (block*blockSize + place) / partSize
+		if part == looked {
+			continue
+		}
+		looked = part
+		sights, err := v.c.sights(part, a.n)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range sights {
+			if s.acked() {
+				m.set(part*partSize%blockSize + s.place())
+			}
+		}
+	}
+	return m, nil
 }
 
 const (

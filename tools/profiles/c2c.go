@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -259,36 +258,28 @@ func (c *c2c) inbox(ctx context.Context, s *tools.Server, p c2cParams) (any, err
 	if err != nil {
 		return nil, err
 	}
-	found, err := wholeInbox(ctx, st, gitstore.InboxQuery{Agent: me, Tag: p.Tag, IncludeRead: !p.UnreadOnly})
+	unread := gitstore.InboxQuery{Agent: me, Tag: p.Tag, Limit: p.Limit, Newest: !p.UnreadOnly} // nothing unread is passed over
+	box, err := st.Inbox(ctx, unread)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(m *gitstore.Message) bool {
-		return receiptBy(m, me).State != "" && m.At.Before(pruned)
-	})
-	if p.UnreadOnly { // nothing unread is passed over
-		found = found[:min(len(found), p.Limit)]
-	}
-	views := []c2cMessage{}
-	for _, m := range last(found, p.Limit) {
-		views = append(views, c2cView(m, me))
-	}
-	return views, nil
-}
-
-// wholeInbox returns all that reaches an agent, with receipts.
-func wholeInbox(ctx context.Context, st *gitstore.Store, q gitstore.InboxQuery) ([]*gitstore.Message, error) {
-	var all []*gitstore.Message
-	for q.Limit = mostAtOnce; ; {
-		box, err := st.Inbox(ctx, q)
-		if err != nil {
+	found := box.Messages
+	if !p.UnreadOnly {
+		all := unread
+		all.IncludeRead, all.Since = true, pruned
+		if box, err = st.Inbox(ctx, all); err != nil {
 			return nil, err
 		}
-		all = append(all, box.Messages...)
-		if q.Cursor = box.Next; q.Cursor == "" {
-			return all, st.FillReceipts(ctx, all)
-		}
+		found = last(byID(append(found, box.Messages...)), p.Limit)
 	}
+	if err := st.FillReceipts(ctx, found); err != nil {
+		return nil, err
+	}
+	views := make([]c2cMessage, len(found))
+	for i, m := range found {
+		views[i] = c2cView(m, me)
+	}
+	return views, nil
 }
 
 type markedView struct {

@@ -71,14 +71,8 @@ func (c *c2c) prune(ctx context.Context, s *tools.Server, p c2cParams) (any, err
 	}
 	before := time.Now().UTC().Add(-time.Duration(p.Days * 24 * float64(time.Hour)))
 	view := prunedView{}
-	all, err := wholeInbox(ctx, st, gitstore.InboxQuery{Agent: me, IncludeRead: true})
-	if err != nil {
+	if view.Messages, err = countRead(ctx, st, me, was, before); err != nil {
 		return nil, err
-	}
-	for _, m := range all {
-		if receiptBy(m, me).State != "" && m.At.Before(before) && !m.At.Before(was) {
-			view.Messages++
-		}
 	}
 	if view.Messages > 0 {
 		if _, err := st.SetState(ctx, me, c2cPruned+me, fmt.Appendf(nil, "%q", before.Format(time.RFC3339Nano))); err != nil {
@@ -87,6 +81,24 @@ func (c *c2c) prune(ctx context.Context, s *tools.Server, p c2cParams) (any, err
 	}
 	view.Sessions, err = st.PrunePresences(ctx, before)
 	return view, err
+}
+
+// countRead counts what an agent has read of what was written in a time.
+func countRead(ctx context.Context, st *gitstore.Store, me string, since, before time.Time) (int, error) {
+	if !since.Before(before) {
+		return 0, nil
+	}
+	q := gitstore.InboxQuery{Agent: me, Since: since, Before: before, Limit: 1}
+	unread, err := st.Inbox(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	q.IncludeRead = true
+	all, err := st.Inbox(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	return max(0, all.Total-unread.Total), nil
 }
 
 // prunedBefore is until when what a session has read is out of its sight. A

@@ -112,11 +112,18 @@ func (d *dispatch) peek(ctx context.Context, s *tools.Server, p dispatchParams) 
 	if err != nil {
 		return nil, err
 	}
-	found, more, err := inboxOf(ctx, st, gitstore.InboxQuery{Agent: me, Thread: dispatchThread(p.Thread), IncludeRead: p.IncludeRead}, peekMost)
-	if err != nil && !isUnknown(err, "thread") { // nothing was said there yet
+	box, err := st.Inbox(ctx, gitstore.InboxQuery{Agent: me, Thread: dispatchThread(p.Thread), Open: p.IncludeRead, Limit: peekMost})
+	if isUnknown(err, "thread") { // nothing was said there yet
+		box, err = &gitstore.Inbox{}, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	view := peekView{Agent: me, Messages: make([]mailView, len(found)), Count: len(found), More: more}
+	found := box.Messages
+	if err := st.FillReceipts(ctx, found); err != nil {
+		return nil, err
+	}
+	view := peekView{Agent: me, Messages: make([]mailView, len(found)), Count: len(found), More: box.Total - len(found)}
 	for i, m := range found {
 		view.Messages[i] = mail(m, me)
 	}
@@ -124,29 +131,6 @@ func (d *dispatch) peek(ctx context.Context, s *tools.Server, p dispatchParams) 
 		return nil, err
 	}
 	return view, markRead(ctx, st, me, found)
-}
-
-// inboxOf returns at most n messages that an agent has not acknowledged, with
-// their receipts, and how many more there are at least.
-func inboxOf(ctx context.Context, st *gitstore.Store, q gitstore.InboxQuery, n int) (open []*gitstore.Message, more int, err error) {
-	for q.Limit = mostAtOnce; ; {
-		box, err := st.Inbox(ctx, q)
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := st.FillReceipts(ctx, box.Messages); err != nil {
-			return nil, 0, err
-		}
-		for _, m := range box.Messages {
-			if receiptBy(m, q.Agent).State != event.StateAcknowledged {
-				open = append(open, m)
-			}
-		}
-		if q.Cursor = box.Next; q.Cursor == "" || len(open) > n {
-			shown := open[:min(n, len(open))]
-			return shown, len(open) - len(shown), nil
-		}
-	}
 }
 
 // receiptView tells what became of a message for one recipient.
