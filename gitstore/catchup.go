@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 // update takes the index from one state to another. It is errBehind if more
 // than most files differ (most 0: no bound). The turn must have been taken.
 func (p *projection) update(ctx context.Context, x *index.Index, from, to index.State, most int) error {
-	d := difference{s: p.s, most: most}
+	d := difference{s: p.s, x: x, most: most}
 	if err := d.collect(ctx, from, to); err != nil {
 		return err
 	}
@@ -28,9 +29,12 @@ func (p *projection) update(ctx context.Context, x *index.Index, from, to index.
 // difference is what two states of the index differ by.
 type difference struct {
 	s              *Store
+	x              *index.Index
 	most           int // files; 0: any number
 	added, removed []dated
 	lost           []string // directories that cannot be read
+	hid, hides     hidden   // what redactions hid before, and hide now
+	reworded       []leaf   // messages of both states that they hide now, or otherwise
 }
 
 // dated is a file and the second at which it was written, as its name tells:
@@ -59,7 +63,46 @@ func (d *difference) collect(ctx context.Context, from, to index.State) error {
 	}
 	slices.SortFunc(d.added, byTime)
 	slices.SortFunc(d.removed, byTime)
+	return d.redactions(ctx, from.Main, to.Main)
+}
+
+// redactions finds the messages that say something else to readers than
+// before: the index has to forget what is hidden.
+func (d *difference) redactions(ctx context.Context, from, to plumbing.Hash) (err error) {
+	if d.hid, err = d.s.hiddenAt(from); err != nil {
+		return gone(err)
+	}
+	if d.hides, err = d.s.hiddenAt(to); err != nil || maps.Equal(d.hid, d.hides) {
+		return err
+	}
+	changed := maps.Clone(d.hid)
+	if changed == nil {
+		changed = make(hidden)
+	}
+	maps.Copy(changed, d.hides)
+	maps.DeleteFunc(changed, func(id event.ID, _ event.Redaction) bool { return d.hid[id] == d.hides[id] })
+	v, err := d.x.View(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	for id := range changed {
+		found, err := v.Find(id.String())
+		if err != nil {
+			return err
+		}
+		for _, m := range found {
+			d.reword(leaf{dir: m.Dir, hash: m.Blob})
+		}
+	}
 	return nil
+}
+
+// reword notes a message that the index has, unless it goes.
+func (d *difference) reword(f leaf) {
+	if !slices.ContainsFunc(d.removed, func(r dated) bool { return r.dir == f.dir && r.hash == f.hash }) {
+		d.reworded = append(d.reworded, f)
+	}
 }
 
 // branch adds what differs between two commits of a branch; the zero hash
@@ -166,8 +209,15 @@ func (d *difference) changes() iter.Seq2[index.Change, error] {
 			c, err := d.s.change(f.leaf)
 			if c.Op = index.Remove; err != nil {
 				err = gone(err)
+			} else {
+				d.hid.show(c.Event)
 			}
 			if !yield(c, err) {
+				return
+			}
+		}
+		for _, f := range d.reworded {
+			if !yield(d.rewording(f)) {
 				return
 			}
 		}
@@ -179,11 +229,27 @@ func (d *difference) changes() iter.Seq2[index.Change, error] {
 			if damage(err) {
 				err = d.s.leaveOut(f.path(), err)
 			}
+			if c.Event != nil {
+				d.hides.show(c.Event)
+			}
 			if !yield(c, err) {
 				return
 			}
 		}
 	}
+}
+
+// rewording makes the change of what a message says to readers.
+func (d *difference) rewording(f leaf) (index.Change, error) {
+	c, err := d.s.change(f)
+	if err != nil {
+		return c, gone(err)
+	}
+	was := *c.Event
+	d.hid.show(&was)
+	d.hides.show(c.Event)
+	c.Op, c.Was = index.Reword, &was
+	return c, nil
 }
 
 var errPlace = errors.New("its event does not belong there")

@@ -59,6 +59,7 @@ type mailbox struct {
 	includeRead      bool
 	open, newest     bool
 	since, before    time.Time
+	hides            hidden   // whose tags are hidden too
 	after            event.ID // the cursor's place
 	limit            int
 	now              time.Time
@@ -159,6 +160,9 @@ func (s *Store) mailbox(ctx context.Context, projects subtree, q InboxQuery) (bo
 	box = mailbox{tag: strings.TrimSpace(q.Tag), includeRead: q.IncludeRead, open: q.Open, newest: q.Newest,
 		since: q.Since, before: q.Before, limit: pageSize(q.Limit), now: s.now()}
 	if box.agent, err = event.AgentName(q.Agent); err != nil {
+		return box, err
+	}
+	if box.hides, err = s.hiddenNow(); err != nil {
 		return box, err
 	}
 	if q.From != "" {
@@ -317,7 +321,7 @@ func (r *reach) waits(rec *record) bool {
 		rec.from == r.me,
 		r.box.from != "" && rec.from != r.from,
 		r.thread != -1 && int64(rec.thread) != r.thread,
-		r.box.tag != "" && !r.tagged(rec.tags),
+		r.box.tag != "" && (!r.tagged(rec.tags) || r.hides(rec)),
 		rec.expires != 0 && rec.expires <= r.now && !rec.needAck:
 		return false
 	}
@@ -328,6 +332,11 @@ func (r *reach) waits(rec *record) bool {
 		return rec.id.Time().UnixMilli() >= r.since
 	}
 	return false
+}
+
+func (r *reach) hides(rec *record) bool {
+	_, hidden := r.box.hides[rec.id]
+	return hidden
 }
 
 // verdict decides by the recipients, or where none are named by the thread.

@@ -68,6 +68,12 @@ func TestIndexAgreesWithTree(t *testing.T) {
 			for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 				w.step(rt)
 			}
+			if len(w.posted) > 0 && rapid.Bool().Draw(rt, "redact") {
+				ids := rapid.SliceOfN(rapid.SampledFrom(w.posted), 1, 3).Draw(rt, "hidden")
+				if _, err := w.s.Redact(context.Background(), worldAgents[0], ids, ""); err != nil {
+					rt.Fatal(err)
+				}
+			}
 			for range 12 {
 				w.agree(rt, drawQuestion(rt, w))
 			}

@@ -50,16 +50,31 @@ func (s *Store) Redact(ctx context.Context, from string, ids []string, reason st
 	return messages, nil
 }
 
-// hidden is what redactions hide at a commit of main.
-type hidden struct {
-	commit, tree plumbing.Hash
-	messages     map[event.ID]event.Redaction
+// hidden is what redactions hide, by message. It must not be modified.
+type hidden map[event.ID]event.Redaction
+
+// show makes of an event what may be shown of it.
+func (h hidden) show(e *event.Event) {
+	if r, ok := h[e.ID]; ok && e.Kind == event.KindMessage {
+		e.Redact(r)
+	}
 }
 
-// redactions keeps what is hidden at the tip. Its zero value is ready.
+// shorts returns the short ids of what is hidden: the names of files tell these.
+func (h hidden) shorts() map[string]bool {
+	shorts := make(map[string]bool, len(h))
+	for id := range h {
+		shorts[id.Short()] = true
+	}
+	return shorts
+}
+
+// redactions keeps what a commit of main and its tree of redactions hide. Its
+// zero value is ready.
 type redactions struct {
-	mu  sync.Mutex
-	now hidden
+	mu           sync.Mutex
+	commit, tree plumbing.Hash
+	hides        hidden
 }
 
 // hide makes a message what may be shown of it.
@@ -75,32 +90,40 @@ func (s *Store) hide(m *Message) error {
 	return nil
 }
 
-// hiddenNow returns what is hidden at the tip, which must not be modified.
-func (s *Store) hiddenNow() (map[event.ID]event.Redaction, error) {
+// hiddenNow returns what is hidden at the tip.
+func (s *Store) hiddenNow() (hidden, error) {
 	commit, err := s.tip(mainRef)
 	if err != nil {
 		return nil, err
 	}
+	return s.hiddenAt(commit)
+}
+
+// hiddenAt returns what is hidden at a commit of main; nothing at the zero one.
+func (s *Store) hiddenAt(commit plumbing.Hash) (hidden, error) {
+	if commit.IsZero() {
+		return nil, nil
+	}
 	c := &s.redactions
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.now.commit == commit {
-		return c.now.messages, nil
+	if c.commit == commit {
+		return c.hides, nil
 	}
 	top, err := s.topOf(commit, event.RedactionsDir)
 	if err != nil {
 		return nil, err
 	}
-	if c.now.commit.IsZero() || c.now.tree != top.hash {
-		if c.now.messages, err = s.readRedactions(top); err != nil {
+	if c.commit.IsZero() || c.tree != top.hash {
+		if c.hides, err = s.readRedactions(top); err != nil {
 			return nil, err
 		}
 	}
-	c.now.commit, c.now.tree = commit, top.hash
-	return c.now.messages, nil
+	c.commit, c.tree = commit, top.hash
+	return c.hides, nil
 }
 
-func (s *Store) readRedactions(top subtree) (map[event.ID]event.Redaction, error) {
+func (s *Store) readRedactions(top subtree) (hidden, error) {
 	var mu sync.Mutex
 	var events []*event.Event
 	w := walk{s: s, visit: func(_ int, f leaf) error {

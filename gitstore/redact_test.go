@@ -42,9 +42,18 @@ func TestRedact(t *testing.T) {
 		for _, m := range in.Messages {
 			secret("the inbox", m.Title, string(m.Body), string(m.Payload), strings.Join(m.Tags, " "))
 		}
-		found, err := reader.Search(t.Context(), SearchQuery{Text: "xyzzy"})
-		if err != nil || len(found.Hits) != 0 || found.Total != 0 {
-			t.Errorf("%s: a search for it finds %d, %v", name, found.Total, err)
+		for _, text := range []string{"xyzzy", `"token is"`, "secret title", "tag:token", "from:ann tag:token"} {
+			found, err := reader.Search(t.Context(), SearchQuery{Text: text})
+			if err != nil || len(found.Hits) != 0 || found.Total != 0 {
+				t.Errorf("%s: a search for %s finds %d, %v", name, text, found.Total, err)
+			}
+		}
+		if in, err := reader.Inbox(t.Context(), InboxQuery{Agent: "bob", Tag: "token"}); err != nil || in.Total != 0 {
+			t.Errorf("%s: the inbox by its tag holds %d, %v", name, in.Total, err)
+		}
+		found, err := reader.Search(t.Context(), SearchQuery{Text: "redacted"})
+		if err != nil || len(found.Hits) != 1 || found.Total != 1 {
+			t.Errorf("%s: a search for what is shown finds %d, %v", name, found.Total, err)
 		}
 		if found, err = reader.Search(t.Context(), SearchQuery{Text: "from:ann"}); err != nil || len(found.Hits) != 2 {
 			t.Errorf("%s: a search for its sender finds %v, %v", name, found, err)

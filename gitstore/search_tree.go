@@ -39,9 +39,13 @@ func (s *Store) match(ctx context.Context, q *search) (*hits, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	hides, err := s.hiddenNow()
+	if err != nil {
+		return nil, 0, err
+	}
 	searchers := make([]searcher, workers())
 	for i := range searchers {
-		searchers[i] = searcher{s: s, q: q, matcher: q.Matcher(), hits: hits{q: q}}
+		searchers[i] = searcher{s: s, q: q, hides: hides, hidden: hides.shorts(), matcher: q.Matcher(), hits: hits{q: q}}
 	}
 	w := walk{s: s, enter: q.mayHold, visit: func(worker int, f leaf) error { return searchers[worker].visit(f) }}
 	skipped, err := w.run(ctx, roots...)
@@ -167,6 +171,8 @@ func (h *hits) source(tier index.Tier, below event.ID, n int) ([]hit, error) {
 type searcher struct {
 	s       *Store
 	q       *search
+	hides   hidden
+	hidden  map[string]bool // the short ids of what may be hidden
 	matcher *index.Matcher
 	hits    hits
 }
@@ -189,14 +195,19 @@ func (w *searcher) visit(f leaf) error {
 	}
 	// What is no event passes: parsing it says what is wrong.
 	title, body, ok := cutText(data)
-	if ok && !w.matcher.MatchText(title, body) {
+	hidden := w.hidden[name.Short]
+	if ok && !hidden && !w.matcher.MatchText(title, body) {
 		return nil
 	}
 	e, err := parseFile(f, data)
 	if err != nil {
 		return err
 	}
-	if w.q.MatchHeader(e) {
+	if hidden {
+		w.hides.show(e)
+		title, body = []byte(e.Title), e.Body
+	}
+	if w.q.MatchHeader(e) && (!hidden || w.matcher.MatchText(title, body)) {
 		w.hits.total++
 		w.hits.add(hit{ID: e.ID, Tier: w.matcher.Tier(title, body), Value: f})
 	}

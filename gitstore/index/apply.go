@@ -14,6 +14,8 @@ func (w *writer) apply(p *prepared) error {
 		return w.c.exec(mendSQL, p.Path)
 	case p.Op == Remove:
 		return w.remove(p)
+	case p.Op == Reword:
+		return w.reword(p)
 	}
 	a, err := w.agent(e.From)
 	if err != nil {
@@ -243,6 +245,18 @@ func (w *writer) removeMessage(p *prepared, sender *agent) error {
 	t.reedge, t.changed = true, true
 	w.unwrote(sender, m.at)
 	return w.leavePending(m.n, m.id)
+}
+
+// reword lets a message be found by other words.
+func (w *writer) reword(p *prepared) error {
+	m, err := w.locate(p)
+	if err != nil {
+		return err
+	}
+	if err := w.c.exec(removeWordsSQL, m.n, p.was); err != nil {
+		return err
+	}
+	return w.c.exec(addWordsSQL, m.n, p.document)
 }
 
 const addDirSQL = `INSERT OR IGNORE INTO dirs(id, path) VALUES(?, ?)`

@@ -11,10 +11,12 @@ import (
 type Op int
 
 // What can become of a file. In the trees of a store files are added; they are
-// removed only where history was rewritten.
+// removed only where history was rewritten. A message is reworded when readers
+// are to find it by other words than those in its file.
 const (
 	Add Op = iota
 	Remove
+	Reword
 )
 
 // Change is a file that one tree has and the other has not. A file whose
@@ -32,6 +34,9 @@ type Change struct {
 	// cannot be read or is not what its name promises: the index counts these.
 	// It must not be modified as long as Update runs.
 	Event *event.Event
+	// Was is what a reworded message said to readers so far; only title, tags
+	// and body may differ from Event.
+	Was *event.Event
 	// Data is the whole file. It is needed only where Event is an event of a
 	// thread, of a project, or a profile.
 	Data []byte
@@ -78,6 +83,7 @@ func (c *Change) check() error {
 type prepared struct {
 	Change
 	document string // of a message
+	was      string // the document of a reworded message so far
 }
 
 // prepare makes the document and lets go of the body.
@@ -89,6 +95,10 @@ func (d *drafter) prepare(c Change) (prepared, error) {
 	if c.Event.Kind == event.KindMessage {
 		p.document = string(d.document(c.Thread, c.Event))
 	}
+	if c.Op == Reword {
+		p.was = string(d.document(c.Thread, c.Was))
+		p.Was = nil
+	}
 	head := *c.Event
 	head.Body = nil
 	p.Event = &head
@@ -96,7 +106,7 @@ func (d *drafter) prepare(c Change) (prepared, error) {
 }
 
 // size is about how much memory p holds.
-func (p *prepared) size() int { return len(p.document) + len(p.Data) + 1<<10 }
+func (p *prepared) size() int { return len(p.document) + len(p.was) + len(p.Data) + 1<<10 }
 
 // dir is the directory in which the file lies.
 func (c *Change) dir() string { return path.Dir(c.Path) }

@@ -85,6 +85,9 @@
 // Thread, project, sender, recipients and tags are words of the document too,
 // with a mark that no text has, so that filters are intersections of lists.
 //
+// A message that may not be shown any more is reworded ([Reword]): the document
+// is made of what it says to readers, not of its file.
+//
 // # Ranking
 //
 // BM25 would have to look at every match: 184 ms for a word in a third of

@@ -51,7 +51,7 @@ func TestIndexAgreesWithModel(t *testing.T) {
 func drawBatch(rt *rapid.T, tree, spare model, m *maker) (changes []Change) {
 	before := maps.Clone(tree)
 	for range rapid.IntRange(0, 15).Draw(rt, "changes") {
-		switch what := rapid.SampledFrom([]string{"new", "new", "new", "copy", "back", "remove"}).Draw(rt, "what"); {
+		switch what := rapid.SampledFrom([]string{"new", "new", "new", "copy", "back", "remove", "hide"}).Draw(rt, "what"); {
 		case what == "remove" && len(tree) > 0:
 			c := drawFile(rt, tree)
 			delete(tree, c.Path)
@@ -63,6 +63,13 @@ func drawBatch(rt *rapid.T, tree, spare model, m *maker) (changes []Change) {
 		case what == "copy" && len(tree) > 0:
 			if c := drawFile(rt, tree); c.Event != nil && !strings.Contains(c.Path, "21d") {
 				tree[copied(c).Path] = copied(c)
+			}
+		case what == "hide" && len(tree) > 0:
+			if c := drawFile(rt, tree); c.Event != nil && c.Event.Kind == event.KindMessage {
+				hidden := *c.Event
+				hidden.Redact(event.Redaction{By: "ann", At: testStart})
+				c.Event = &hidden
+				tree[c.Path] = c
 			}
 		default:
 			c := m.event(rt)
@@ -76,7 +83,12 @@ func drawBatch(rt *rapid.T, tree, spare model, m *maker) (changes []Change) {
 		}
 	}
 	for p, c := range tree {
-		if _, already := before[p]; !already {
+		was, already := before[p]
+		switch {
+		case !already:
+			changes = append(changes, c)
+		case was.Event != c.Event:
+			c.Op, c.Was = Reword, was.Event
 			changes = append(changes, c)
 		}
 	}

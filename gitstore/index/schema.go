@@ -10,7 +10,7 @@ const (
 	// schemaVersion is part of the files' names and in user_version. Whatever
 	// changes in the tables, in what their rows hold or in how text is cut
 	// into words asks for another number.
-	schemaVersion = 3
+	schemaVersion = 4
 	// applicationID marks the file as skein's: "skix".
 	applicationID = 0x736b6978
 )
