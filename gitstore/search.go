@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"skein/gitstore/event"
@@ -16,6 +17,8 @@ type SearchQuery struct {
 	// must all stand in the title or the body, in whatever case; and filters:
 	// from: to: project: thread: tag: status: since: before:.
 	Text string
+	// Me is who from:me and to:me mean; "": an agent of that name.
+	Me string
 	// Project, Status, Member and Tag restrict the search to a project, to
 	// threads with that status or that member, and to messages with that tag.
 	Project, Status, Member, Tag string
@@ -80,17 +83,35 @@ func (s *Store) checkSearch(ctx context.Context, sq SearchQuery) (*search, error
 	if err != nil {
 		return nil, err
 	}
+	parsed.From = meant(parsed.From, sq.Me)
+	for i, name := range parsed.To {
+		parsed.To[i] = meant(name, sq.Me)
+	}
 	if parsed.Empty() {
 		return nil, &index.QueryError{Problem: "the query is empty; give one of " + index.Help()}
 	}
 	q := &search{Query: parsed, limit: pageSize(sq.Limit)}
 	q.key = fmt.Sprintf("%q %q %q %q %q", strings.Join(strings.Fields(sq.Text), " "), sq.Project, sq.Status, sq.Member, sq.Tag)
+	if sq.Me != "" && (parsed.From == sq.Me || slices.Contains(parsed.To, sq.Me)) {
+		q.key += " " + sq.Me // another's from:me is another list
+	}
 	if sq.Cursor != "" {
 		if q.from, err = s.parsePlace(sq.Cursor, q.key); err != nil {
 			return nil, err
 		}
 	}
 	return q, s.checkThread(ctx, q.Thread)
+}
+
+// Me is the name by which whoever searches is meant.
+const Me = "me"
+
+// meant is the agent that a name in a query means to me.
+func meant(name, me string) string {
+	if name == Me && me != "" {
+		return me
+	}
+	return name
 }
 
 // parsePlace reads a cursor among hits.

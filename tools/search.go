@@ -23,7 +23,7 @@ const (
 
 func searchTool() mcp.Tool {
 	return define("search",
-		`Find messages: words, "phrases", prefix*, from: to: thread: tag: since: before:, or id:ID for one message in full. Or list threads, projects, agents.`,
+		`Find messages: words, "phrases", prefix*, from: to: thread: tag: since: before:, or id:ID for one message in full; from:me tells who has seen what you sent. Or list threads, projects, agents.`,
 		hints{readOnly: true, idempotent: true},
 		textParam("query"),
 		textParam("kind", mcp.Enum(kindMessages, kindThreads, kindProjects, kindAgents)),
@@ -84,12 +84,15 @@ func (p searchParams) check() error {
 
 func (s *Server) messages(ctx context.Context, st *gitstore.Store, p searchParams) (string, error) {
 	at := parsePlace(p.Cursor)
-	me, _ := s.me(ctx) // only to say "you"; searching needs no name
+	me, _ := s.me(ctx) // for from:me, and to say "you"; searching needs no name
 	got, err := fitted(p.Limit, func(limit int) (part[*gitstore.SearchResult], error) {
 		r, err := st.Search(ctx, gitstore.SearchQuery{
 			Text: p.Query, Project: p.Project, Status: p.Status, Member: p.Member, Tag: p.Tag,
-			Limit: limit, Cursor: at.store,
+			Me: me, Limit: limit, Cursor: at.store,
 		})
+		if err == nil {
+			err = fillOwn(ctx, st, me, r.Hits)
+		}
 		if err != nil {
 			return part[*gitstore.SearchResult]{}, err
 		}
@@ -110,9 +113,20 @@ func hits(me string, found []gitstore.Hit) []string {
 	items := make([]string, len(found))
 	for i, h := range found {
 		snippet, _ := quote(oneLine(h.Snippet), maxSnippet)
-		items[i] = header(me, stamp(h.Message.At), h.Message, true) + "\n" + snippet
+		items[i] = header(me, stamp(h.Message.At), h.Message, true) + "\n" + snippet + seen(me, h.Message)
 	}
 	return items
+}
+
+// fillOwn fills in who has seen those hits that are the caller's own messages.
+func fillOwn(ctx context.Context, st *gitstore.Store, me string, found []gitstore.Hit) error {
+	var own []*gitstore.Message
+	for _, h := range found {
+		if h.Message.From == me {
+			own = append(own, h.Message)
+		}
+	}
+	return st.FillReceipts(ctx, own)
 }
 
 // maxSnippet is how much of a hit is shown, in bytes.

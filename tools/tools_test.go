@@ -329,6 +329,13 @@ func TestSearch(t *testing.T) {
 	mustContain(t, whole, "> zebra number 2\n", "\nid 0", "commit ")
 	s.fail("search", `{"query":"id:zzzzzzzz"}`)
 
+	s.call("post_message", `{"to":["codex","desktop"],"queue":true,"body":"a question to two"}`)
+	agent(t, st, "codex").call("check_inbox", `{"mark_read":true}`)
+	sent := s.call("search", `{"query":"from:me","limit":1}`)
+	mustContain(t, sent, "> a question to two\n[read by codex, pending: desktop]\n", "5 messages")
+	mustContain(t, agent(t, st, "desktop").call("search", `{"query":"from:me"}`), "no message matches")
+	mustLack(t, agent(t, st, "desktop").call("search", `{"query":"to:me question"}`), "[read by")
+
 	threads := s.call("search", `{"kind":"threads"}`)
 	mustContain(t, threads, `axon/model, "The model", active, 3 messages`, "other/talk", "just now by claude")
 	mustContain(t, s.call("search", `{"kind":"threads","query":"MODEL axon"}`), "axon/model")

@@ -28,6 +28,7 @@ the page:
   update                    a thread, or a project
   read                      {thread, messages, changes, remaining, older, next}
   inbox                     {agent, store, messages, total, next}
+  sent                      {agent, messages, total, next}
   ack                       {agent, state, messages}
   search                    {hits: [{message, snippet}], total, next}
   threads projects agents   {threads} {projects} {agents}
@@ -98,9 +99,9 @@ type jsonMessage struct {
 	Payload    json.RawMessage `json:"payload,omitempty"`
 	Path       string          `json:"path,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
-	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read and show
+	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read, show and sent
 	Pushed     *bool           `json:"pushed,omitempty"`   // show, where the store has a remote: the remote has it
-	Pending    []string        `json:"pending,omitempty"`  // show: named recipients without a receipt
+	Pending    []string        `json:"pending,omitempty"`  // show and sent: named recipients without a receipt
 }
 
 type jsonReceipt struct {

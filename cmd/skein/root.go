@@ -61,7 +61,7 @@ func addCommands(root *cobra.Command, a *app) {
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupTalk, []*cobra.Command{newPostCmd(a), newInboxCmd(a), newReadCmd(a), newAckCmd(a), newSearchCmd(a), newWatchCmd(a), newStatusCmd(a), newStateCmd(a)}},
+		{groupTalk, []*cobra.Command{newPostCmd(a), newInboxCmd(a), newSentCmd(a), newReadCmd(a), newAckCmd(a), newSearchCmd(a), newWatchCmd(a), newStatusCmd(a), newStateCmd(a)}},
 		{groupLook, []*cobra.Command{newThreadsCmd(a), newProjectsCmd(a), newAgentsCmd(a), newWhoCmd(a), newShowCmd(a), newLogCmd(a)}},
 		{groupStore, []*cobra.Command{newInitCmd(a), newUpdateCmd(a), newSyncCmd(a), newRemoteCmd(a), newDoctorCmd(a), newVerifyCmd(a), newGCCmd(a), newExportCmd(a), newImportCmd(a), newRedactCmd(a), newPruneCmd(a)}},
 		{groupSetup, []*cobra.Command{newServeCmd(a), newConfigCmd(a), newCompletionCmd(a), newVersionCmd(a)}},

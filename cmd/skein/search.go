@@ -18,7 +18,7 @@ func newSearchCmd(a *app) *cobra.Command {
 		Long: `Search titles and bodies. All words must occur, in any case; "a phrase" in
 double quotes (the shell's quotes around them) occurs as it is, and prefix*
 stands for all words that it begins. from: to: project: thread: tag: status:
-since: before: narrow the search. Messages about the words, with these in the
+since: before: narrow the search; from:me and to:me mean you. Messages about the words, with these in the
 title or often in the body, come first, unless they are much older.`,
 		Example: `  skein search recursion bound
   skein search '"recursion bound"' from:claude-code since:2026-11-01
@@ -26,6 +26,7 @@ title or often in the body, come first, unless they are much older.`,
 		Args: takes(1, -1, "something to search for"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Text = strings.Join(args, " ")
+			q.Me, _ = a.agent() // only for from:me
 			return runSearch(cmd.Context(), a, q)
 		},
 	}

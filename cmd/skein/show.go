@@ -45,8 +45,7 @@ func runShow(ctx context.Context, a *app, name string) error {
 	if m.Kind != event.KindMessage {
 		return a.show(toJSONChange(&m.Event).in(m), func(t render.Terminal) string { return t.Change(home(m), &m.Event) })
 	}
-	j := toJSONMessage(m)
-	j.Pending = m.Pending()
+	j := toJSONSent(m)
 	if remote {
 		j.Pushed = &pushed
 		if !pushed {
@@ -54,10 +53,7 @@ func runShow(ctx context.Context, a *app, name string) error {
 		}
 	}
 	return a.show(j, func(t render.Terminal) string {
-		d := drawn(m)
-		for _, name := range j.Pending {
-			d.Receipts = append(d.Receipts, render.Receipt{Agent: name, State: "pending"})
-		}
+		d := drawnSent(m)
 		d.ID, d.Path, d.Commit = m.ID.String(), m.Path, m.Commit.String()
 		return t.Message(d)
 	})
