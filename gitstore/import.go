@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"skein/gitstore/event"
 	"skein/gitstore/legacy"
 )
@@ -62,21 +64,66 @@ func PlanImport(a *legacy.Archive, now time.Time) *ImportPlan {
 // shows what was read long ago. progress, if not nil, is told how many events of
 // how many are in the store.
 func (s *Store) ImportPlanned(ctx context.Context, p *ImportPlan, progress func(done, total int)) (added int, err error) {
-	records, err := s.newProfiles(ctx, p)
+	records, err := s.planned(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	receipts, err := s.newReceipts(ctx, p)
-	if err != nil {
-		return 0, err
-	}
-	records = slices.Concat(records, receipts, p.talk)
 	_, err = s.Import(ctx, slices.Values(records), func(done, new int) {
 		if added = new; progress != nil {
 			progress(done, len(records))
 		}
 	})
 	return added, err
+}
+
+// Events is how many events the plan brings to an empty store.
+func (p *ImportPlan) Events() int {
+	n := len(p.profiles) + len(p.talk)
+	for agent, seen := range p.receipts.of {
+		n += len(p.receipts.records(agent, slices.Clone(seen)))
+	}
+	return n
+}
+
+// CountNew tells how many events of a plan are not in the store yet, and how
+// many of its messages are; it writes nothing.
+func (s *Store) CountNew(ctx context.Context, p *ImportPlan) (added, here int, err error) {
+	records, err := s.planned(ctx, p)
+	if err != nil {
+		return 0, 0, err
+	}
+	d := &importDraft{s.newDraft(), map[event.ID]bool{}, map[plumbing.Hash]bool{}}
+	for _, record := range records {
+		r, err := s.importRequest(record)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		there, err := d.holds(r)
+		if err != nil {
+			return 0, 0, err
+		}
+		switch {
+		case !there && !d.ids[r.event.ID]:
+			added++
+		case there && r.event.Kind == event.KindMessage:
+			here++
+		}
+		d.ids[r.event.ID] = true
+	}
+	return added, here, nil
+}
+
+// planned returns the events of a plan that may not be in the store yet.
+func (s *Store) planned(ctx context.Context, p *ImportPlan) ([]Record, error) {
+	profiles, err := s.newProfiles(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := s.newReceipts(ctx, p)
+	return slices.Concat(profiles, receipts, p.talk), err
 }
 
 // newProfiles returns the profiles of agents that are not known here, or only

@@ -43,62 +43,81 @@ func (t *plannedThread) opened() (time.Time, string) {
 }
 
 // nameAgents gives every agent that occurs a name here: its own, if that is one
-// of skein's, else the nearest. If two would have the same, the one that is
-// called so keeps it, and the other gets a piece of a hash.
+// of skein's, else the nearest. If two would have the same, the one that came
+// first keeps it, and the other gets a piece of a hash: who comes later does
+// not change under what name the earlier ones have been imported.
 func (p *planner) nameAgents() {
 	p.names = make(map[string]string)
 	taken := make(map[string]string)
-	var changed []string
-	for _, name := range p.allNames() {
-		if canonical, err := event.AgentName(name); err == nil && canonical == name {
-			p.names[name], taken[name] = name, name
-		} else {
-			changed = append(changed, name)
-		}
-	}
-	for _, name := range changed {
+	for _, name := range p.byArrival() {
 		near := event.SuggestAgentName(name)
-		if near == "" {
-			near = "agent"
+		if isAgentName(name) {
+			near = name
+		} else if near == "" {
+			near = withHash("agent", name, event.MaxAgentName)
 		}
-		if other, ok := taken[near]; ok || near == "agent" {
+		if other, ok := taken[near]; ok {
 			unique := withHash(near, name, event.MaxAgentName)
-			if ok {
-				p.note("the agent %q is called %q here, because %q is another's", name, unique, other)
-			}
+			p.note("the agent %q is called %q here, because %q is another's", name, unique, other)
 			near = unique
 		}
 		p.names[name], taken[near] = near, name
 	}
 }
 
-// allNames returns every name of an agent, sorted.
-func (p *planner) allNames() []string {
-	found := map[string]bool{}
+func isAgentName(name string) bool {
+	canonical, err := event.AgentName(name)
+	return err == nil && canonical == name
+}
+
+// byArrival returns every name of an agent, in the order in which they first
+// occur; of those of one moment, or of none, names of skein's come first.
+func (p *planner) byArrival() []string {
+	met := p.arrivals()
+	rank := func(name string) int {
+		if isAgentName(name) {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedFunc(maps.Keys(met), func(a, b string) int {
+		return cmp.Or(compareBool(met[a].IsZero(), met[b].IsZero()), met[a].Compare(met[b]), rank(a)-rank(b), strings.Compare(a, b))
+	})
+}
+
+// arrivals tells when each agent first occurs; the zero Time if that is not
+// known.
+func (p *planner) arrivals() map[string]time.Time {
+	met := map[string]time.Time{}
+	meet := func(name string, at time.Time) {
+		if was, ok := met[name]; !ok || was.IsZero() || !at.IsZero() && at.Before(was) {
+			met[name] = at
+		}
+	}
 	for _, g := range p.a.Agents {
-		found[g.Name] = true
+		meet(g.Name, g.Joined)
 	}
 	for i := range p.a.Messages {
 		m := &p.a.Messages[i]
-		found[m.From] = true
+		meet(m.From, m.At)
 		for _, name := range m.To {
-			found[name] = true
+			meet(name, m.At)
 		}
 		for _, s := range m.Seen {
-			found[s.Agent] = true
+			meet(s.Agent, m.At)
 		}
 	}
 	for _, t := range p.a.Threads {
 		for _, m := range t.Members {
-			found[m.Agent] = true
+			meet(m.Agent, cmp.Or(m.Joined, t.Created))
 		}
-		found[t.By] = true
+		meet(t.By, t.Created)
 	}
 	for _, s := range p.a.States {
-		found[s.By] = true
+		meet(s.By, s.At)
 	}
-	delete(found, "")
-	return slices.Sorted(maps.Keys(found))
+	delete(met, "")
+	return met
 }
 
 // withHash appends a piece of the hash of the original to a name.

@@ -279,6 +279,29 @@ func TestImportNames(t *testing.T) {
 	}
 }
 
+// TestImportNamesStay: whoever comes later does not change under what names the
+// earlier ones were imported, or their messages would be brought in again.
+func TestImportNamesStay(t *testing.T) {
+	a := &legacy.Archive{System: "c2c", Agents: []legacy.Agent{{Name: "My_App", Joined: past}, {Name: "api", Joined: past}},
+		Messages: []legacy.Message{{ID: "1", From: "My_App", To: []string{"api"}, At: past, Body: "one"}}}
+	s := openTest(t, quiet)
+	bringIn(t, s, a)
+	a.Agents = append(a.Agents, legacy.Agent{Name: "my-app", Joined: past.Add(time.Hour)})
+	a.Messages = append(a.Messages, legacy.Message{ID: "2", From: "my-app", To: []string{"api"}, At: past.Add(time.Hour), Body: "two"})
+	plan := PlanImport(a, time.Now())
+	if added, here, err := s.CountNew(t.Context(), plan); err != nil || added != 2 || here != 1 {
+		t.Errorf("%d would come in, %d are here, %v", added, here, err)
+	}
+	bringIn(t, s, a)
+	page, err := s.Search(t.Context(), SearchQuery{Text: "to:api"})
+	if err != nil || page.Total != 2 {
+		t.Errorf("there are %d messages, %v", page.Total, err)
+	}
+	if added, here, err := s.CountNew(t.Context(), plan); err != nil || added != 0 || here != 2 {
+		t.Errorf("then %d would come in, %d are here, %v", added, here, err)
+	}
+}
+
 // Messages of one moment keep the order that they had, and threads that are
 // called the same stay apart, the oldest with the name.
 func TestImportOrderAndThreads(t *testing.T) {

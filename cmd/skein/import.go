@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +85,8 @@ type jsonImport struct {
 	Threads  int           `json:"threads"`
 	Messages int           `json:"messages"`
 	States   int           `json:"states"`
-	Added    int           `json:"added"`    // events, receipts among them, that were not here yet
+	Added    int           `json:"added"`    // events, receipts among them, that were not here yet; in a dry run too
+	Here     int           `json:"here"`     // in a dry run: messages that are here already
 	Problems []jsonProblem `json:"problems"` // what could not be read
 	Notes    []string      `json:"notes"`    // what was left out or changed
 }
@@ -104,14 +106,17 @@ func runImport(ctx context.Context, a *app, system, path string, dryRun bool) er
 		return err
 	}
 	plan := gitstore.PlanImport(archive, time.Now())
-	added := 0
-	if !dryRun {
-		if added, err = a.bringIn(ctx, plan); err != nil {
-			return err
-		}
+	added, here := 0, 0
+	if dryRun {
+		added, here, err = a.countNew(ctx, plan)
+	} else {
+		added, err = a.bringIn(ctx, plan)
+	}
+	if err != nil {
+		return err
 	}
 	report := jsonImport{a.cfg.Store, system, path, dryRun, plan.Agents, plan.Projects, plan.Threads, plan.Messages, plan.States, added,
-		convert(plan.Problems, func(p legacy.Problem) jsonProblem { return jsonProblem{p.Place, p.Reason} }), list(plan.Notes)}
+		here, convert(plan.Problems, func(p legacy.Problem) jsonProblem { return jsonProblem{p.Place, p.Reason} }), list(plan.Notes)}
 	if err := a.show(report, func(render.Terminal) string { return report.text() }); err != nil {
 		return err
 	}
@@ -119,6 +124,19 @@ func runImport(ctx context.Context, a *app, system, path string, dryRun bool) er
 		return errors.New(render.Count(n, "thing") + " could not be brought in")
 	}
 	return nil
+}
+
+// countNew tells how many events would come in, and how many messages are here
+// already, in a store that need not be there.
+func (a *app) countNew(ctx context.Context, plan *gitstore.ImportPlan) (added, here int, err error) {
+	if !gitstore.Exists(a.cfg.Store) {
+		return plan.Events(), 0, nil
+	}
+	err = a.reading(ctx, func(s *gitstore.Store) error {
+		added, here, err = s.CountNew(ctx, plan)
+		return err
+	})
+	return added, here, err
 }
 
 func (a *app) bringIn(ctx context.Context, plan *gitstore.ImportPlan) (added int, err error) {
@@ -156,7 +174,7 @@ func (j jsonImport) text() string {
 	b.WriteString(j.System + " holds " + strings.Join(found, ", ") + "\n")
 	switch {
 	case j.DryRun:
-		b.WriteString("nothing was written: this was a dry run\n")
+		fmt.Fprintf(&b, "%d of the messages are here already, %s would come in\nnothing was written: this was a dry run\n", j.Here, render.Count(j.Added, "event"))
 	case j.Added == 0:
 		b.WriteString("everything was here already\n")
 	default:

@@ -53,7 +53,7 @@ the page:
                              packs, loose, bytes}
   export                    {store, files}
   import                    {store, system, path, dry_run, agents, projects,
-                             threads, messages, states, added,
+                             threads, messages, states, added, here,
                              problems: [{place, reason}], notes}
   config                    {file, settings: [{key, value, source}]}
   version                   {version, go, platform, revision}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -135,7 +136,7 @@ func (r *mailroom) file(path, inbox, place string) error {
 	if err != nil {
 		return err
 	}
-	d.Place = place
+	d.Place, d.Order = place, orderIn(filepath.Base(path), d.At)
 	state, err := f.text("state")
 	if err != nil {
 		return err
@@ -146,6 +147,17 @@ func (r *mailroom) file(path, inbox, place string) error {
 	}
 	r.add(d, inbox, state, read)
 	return nil
+}
+
+// orderIn is a message's place among those of its second: its time is written
+// to the second, and its file's name begins with the milliseconds.
+func orderIn(file string, at time.Time) uint32 {
+	digits, _, _ := strings.Cut(file, "-")
+	ms, err := strconv.ParseInt(digits, 10, 64)
+	if late := ms - at.UnixMilli(); err == nil && late > 0 && late < time.Minute.Milliseconds() {
+		return uint32(late)
+	}
+	return 0
 }
 
 func dispatchMessage(f fields) (d *dispatched, err error) {
@@ -215,8 +227,10 @@ func (r *mailroom) add(d *dispatched, inbox, state string, read time.Time) {
 		r.found[key], first = d, d
 		r.order = append(r.order, d)
 	case len(d.Body) > len(first.Body):
-		d.copies, d.state = first.copies, first.state
+		d.copies, d.state, d.Order = first.copies, first.state, min(first.Order, d.Order)
 		*first = *d
+	default:
+		first.Order = min(first.Order, d.Order)
 	}
 	first.state[inbox] = state
 	first.copies[inbox] = Seen{Agent: inbox, At: read, Acknowledged: state == "acknowledged"}

@@ -67,13 +67,13 @@ func TestDispatch(t *testing.T) {
 	a := read(t, "dispatch", root)
 	everyone := `[{"Agent":"alice","Joined":"0001-01-01T00:00:00Z"},{"Agent":"carol","Joined":"0001-01-01T00:00:00Z"},{"Agent":"dave","Joined":"0001-01-01T00:00:00Z"},{"Agent":"web-42","Joined":"0001-01-01T00:00:00Z"},{"Agent":"bob","Joined":"0001-01-01T00:00:00Z"},{"Agent":"web","Joined":"0001-01-01T00:00:00Z"}]`
 	want(t, a,
-		`["msg-1",0,"deploy-123","bob",["alice"],"2025-06-01T10:00:00Z","msg-1",null,"msg-0"]`,
-		`["msg-2",0,"all","bob",null,"2025-06-01T10:00:00Z","msg-2",null,""]`,
+		`["msg-1",1,"deploy-123","bob",["alice"],"2025-06-01T10:00:00Z","msg-1",null,"msg-0"]`,
+		`["msg-2",2,"all","bob",null,"2025-06-01T10:00:00Z","msg-2",null,""]`,
 		`["  seen","alice","2025-06-01T10:05:00Z",false]`,
 		`["  seen","dave","",false]`, `["  seen","web-42","",false]`, `["  seen","web","",false]`,
-		`["msg-4",0,"#ops","bob",null,"2025-06-01T10:00:00Z","msg-4",null,""]`,
+		`["msg-4",5,"#ops","bob",null,"2025-06-01T10:00:00Z","msg-4",null,""]`,
 		`["  seen","carol","",false]`, `["  seen","dave","",false]`, `["  seen","web-42","",false]`, `["  seen","web","",false]`,
-		`["msg-3",0,"","bob",["web"],"2025-06-01T10:00:00Z","msg-3",null,""]`,
+		`["msg-3",4,"","bob",["web"],"2025-06-01T10:00:00Z","msg-3",null,""]`,
 		`["  seen","web","2025-06-01T10:06:00Z",false]`,
 		`["thread","#ops","dispatch","#ops","","","",`+everyone+`]`,
 		`["thread","all","dispatch","everyone","","","",`+everyone+`]`,
