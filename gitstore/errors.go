@@ -16,7 +16,7 @@ type UnknownError struct {
 
 func (e *UnknownError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "no %s named %q in this store", e.What, e.Name)
+	fmt.Fprintf(&b, "no %s named %.60q in this store", e.What, e.Name)
 	if len(e.Nearest) > 0 {
 		quoted := make([]string, len(e.Nearest))
 		for i, name := range e.Nearest {
@@ -37,7 +37,7 @@ type AmbiguousError struct {
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("%q fits more than one: give one of %s", e.Abbrev, strings.Join(e.Candidates, ", "))
+	return fmt.Sprintf("%.60q fits more than one: give one of %s", e.Abbrev, strings.Join(e.Candidates, ", "))
 }
 
 // FormatError says that the store was written by a newer skein, whose layout
@@ -55,12 +55,18 @@ func (e *FormatError) Error() string {
 // maxNearest is how many names an UnknownError suggests.
 const maxNearest = 3
 
+// mostNear is how long a name may be for others to look like it.
+const mostNear = 200
+
 // nearest returns up to three of the names that look like name, nearest first:
 // those within a third of its length in edits, and those that begin with it.
 func nearest(name string, from []string) []string {
 	type candidate struct {
 		name     string
 		distance int
+	}
+	if len(name) > mostNear {
+		return nil
 	}
 	limit := max(1, (len(name)+1)/3)
 	var near []candidate

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"skein/gitstore/event"
 )
@@ -48,10 +49,21 @@ func (s *Store) write(ctx context.Context, r *request) error {
 	return s.append(ctx, r)
 }
 
+// checkKey refuses what is longer than any key.
+func checkKey(what, key string) error {
+	if utf8.RuneCountInString(key) > event.MaxKey {
+		return fmt.Errorf("%s: is longer than %d characters; there is no such key", what, event.MaxKey)
+	}
+	return nil
+}
+
 // State returns the value of a key of the shared state. A key that was never
 // set is no error: its At is zero.
 func (s *Store) State(ctx context.Context, key string) (event.State, error) {
 	key = strings.TrimSpace(key)
+	if err := checkKey("key", key); err != nil {
+		return event.State{}, err
+	}
 	changes, err := s.stateEvents(ctx, key, 1)
 	return event.FoldState(key, changes), err
 }
@@ -60,6 +72,9 @@ func (s *Store) State(ctx context.Context, key string) (event.State, error) {
 // change that took the key away has no value.
 func (s *Store) StateLog(ctx context.Context, key string, n int) ([]event.State, error) {
 	key = strings.TrimSpace(key)
+	if err := checkKey("key", key); err != nil {
+		return nil, err
+	}
 	events, err := s.stateEvents(ctx, key, logSize(n))
 	if err != nil {
 		return nil, err
@@ -74,6 +89,9 @@ func (s *Store) StateLog(ctx context.Context, key string, n int) ([]event.State,
 // States returns every key that begins with a prefix and has a value, in order
 // of keys. It reads the newest change of each key.
 func (s *Store) States(ctx context.Context, prefix string) ([]event.State, error) {
+	if err := checkKey("prefix", prefix); err != nil {
+		return nil, err
+	}
 	top, err := s.top(mainRef, event.StateDir)
 	if err != nil {
 		return nil, err

@@ -156,7 +156,7 @@ func (q *Query) Narrow(project, status, member, tag string) error {
 			continue
 		}
 		if err := filters[f.name](q, f.value, time.Time{}); err != nil {
-			return &QueryError{Problem: fmt.Sprintf("%s %q: %v", f.name, f.value, err)}
+			return &QueryError{Problem: fmt.Sprintf("%s %.40q: %v", f.name, f.value, err)}
 		}
 	}
 	if member != "" {
