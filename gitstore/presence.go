@@ -56,6 +56,7 @@ type Arrival struct {
 	// mail. Otherwise the name gets a number while it is taken.
 	Exact                   bool
 	Client, Folder, Session string
+	Before                  string // the name this very session has given back, "" for none
 }
 
 // Seat is a session's hold on its name. It is safe for concurrent use once
@@ -69,9 +70,10 @@ type Seat struct {
 	seen   time.Time
 }
 
-// Attend takes a name for a session that begins. Without Exact it prefers the
-// name that the same session of the same client and folder had before, then
-// the name itself, then the name with the lowest number that is free.
+// Attend takes a name for a session that begins. Without Exact it prefers what
+// the session had Before, then the name that the same session of the same
+// client and folder had, then the name itself, then the name with the lowest
+// number that is free.
 func (s *Store) Attend(ctx context.Context, a Arrival) (*Seat, error) {
 	name, err := event.AgentName(a.Name)
 	if err != nil {
@@ -102,6 +104,9 @@ func (s *Store) Attend(ctx context.Context, a Arrival) (*Seat, error) {
 // candidates are the names a session may have, best first.
 func (a Arrival) candidates(name string, there []Presence) []string {
 	var names []string
+	if a.Before != "" {
+		names = append(names, a.Before)
+	}
 	for _, p := range there { // the one seen last comes first
 		if a.Session != "" && p.Session == a.Session && p.Client == a.Client && p.Folder == a.Folder {
 			names = append(names, p.Agent)

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -21,6 +22,8 @@ type seats struct {
 	mu    sync.Mutex
 	seat  *gitstore.Seat
 	base  string          // the name that was asked for
+	had   string          // the name before the session stepped out; "": it has not
+	note  string          // what the agent must be told of its name, once
 	used  bool            // a call was made under this name
 	known map[string]bool // rivals that have been told of
 	ended bool
@@ -30,8 +33,12 @@ type seats struct {
 func (t *seats) nameFor(base string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.seat != nil && t.base == base {
+	switch {
+	case t.base != base:
+	case t.seat != nil:
 		return t.seat.Agent
+	case t.had != "":
+		return t.had
 	}
 	return base
 }
@@ -48,9 +55,16 @@ func (s *Server) sit(ctx context.Context, st *gitstore.Store, base string) strin
 	if t.seat != nil || t.ended { // another client on the same pipe, or it is over
 		return base
 	}
+	if t.had == base {
+		base = t.base
+	}
+	had := t.had
 	if err := s.take(ctx, st, base, s.who.isExplicit()); err != nil {
 		s.log.Warn("this session's name cannot be kept for it", "agent", base, "err", err)
-		return base
+		return cmp.Or(had, base)
+	}
+	if had != "" && had != t.seat.Agent {
+		t.note = fmt.Sprintf("you are %s from now on: you were silent, and another session is %s now\n", t.seat.Agent, had)
 	}
 	return t.seat.Agent
 }
@@ -58,10 +72,10 @@ func (s *Server) sit(ctx context.Context, st *gitstore.Store, base string) strin
 // take takes a seat; t.mu must be held.
 func (s *Server) take(ctx context.Context, st *gitstore.Store, base string, exact bool) error {
 	seat, err := st.Attend(ctx, gitstore.Arrival{
-		Name: base, Exact: exact, Client: s.who.clientName(), Folder: s.opt.Folder, Session: s.opt.Session,
+		Name: base, Exact: exact, Client: s.who.clientName(), Folder: s.opt.Folder, Session: s.opt.Session, Before: s.seats.had,
 	})
 	if err == nil {
-		s.seats.seat, s.seats.base, s.seats.known = seat, base, map[string]bool{}
+		s.seats.seat, s.seats.base, s.seats.had, s.seats.known = seat, base, "", map[string]bool{}
 	}
 	return err
 }
@@ -126,6 +140,21 @@ func (s *Server) touch() {
 	}
 }
 
+// StepOut gives the name back until the next call, for a client that seems to
+// have gone. If it has not, that call takes the name again; where somebody else
+// has it by then, another one, and says so.
+func (s *Server) StepOut() error {
+	t := &s.seats
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seat == nil {
+		return nil
+	}
+	err := t.seat.Leave(!t.used)
+	t.seat, t.had = nil, t.seat.Agent
+	return err
+}
+
 // leave gives the name back.
 func (s *Server) leave() error {
 	t := &s.seats
@@ -141,7 +170,7 @@ func (s *Server) leave() error {
 }
 
 // rivals is a sentence about each session that has come to share this one's
-// name, once.
+// name, or has taken it, once.
 func (s *Server) rivals(ctx context.Context) string {
 	t := &s.seats
 	t.mu.Lock()
@@ -154,6 +183,8 @@ func (s *Server) rivals(ctx context.Context) string {
 		s.log.Warn("other sessions of the same name cannot be looked for", "err", err)
 	}
 	var b strings.Builder
+	b.WriteString(t.note)
+	t.note = ""
 	for _, p := range all {
 		id := fmt.Sprint(p.PID, p.Since)
 		if t.known[id] {

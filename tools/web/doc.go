@@ -31,8 +31,12 @@
 // # Clients
 //
 // Each MCP client, from its initialize on, has a tools.Server of its own, and so
-// its own name and its own hold on it; /mcp?agent=NAME gives the name. What has
-// not been used for an hour is closed. A partner that registers counts as online
+// its own name and its own hold on it; /mcp?agent=NAME gives the name. Few
+// clients end their session when they end. So one that has no request under way,
+// an open stream counting as one, gives its name up to the next client that says
+// it is the same program, and after five minutes to whoever wants it. If it is
+// still there, its next call takes the name back, or another one and says so.
+// After an hour the session is closed. A partner that registers counts as online
 // until it unregisters or the server ends.
 //
 // # Limits

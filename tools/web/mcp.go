@@ -2,40 +2,14 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-
-	"skein/tools"
 )
 
-// How many MCP clients there may be at once, and how long one may be silent.
-const (
-	maxClients  = 500
-	clientIdle  = time.Hour
-	sweepEvery  = time.Minute
-	sessionName = "Mcp-Session-Id"
-)
-
-// client is an MCP client, and the server that is its own.
-type client struct {
-	srv     *tools.Server
-	handler http.Handler
-	busy    int // requests under way
-	used    time.Time
-}
-
-// clients are the MCP clients by session. Its zero value is ready.
-type clients struct {
-	mu sync.Mutex
-	by map[string]*client
-}
+const sessionName = "Mcp-Session-Id"
 
 // mcp hands a request to the server of its session. An initialize without a
 // session begins one.
@@ -53,25 +27,30 @@ func (s *Server) mcp(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if !initializes(r) {
+	program, ok := initializes(r)
+	if !ok {
 		writeError(w, http.StatusBadRequest, "there is no session yet; initialize first, and send the "+sessionName+" that comes back")
 		return
 	}
-	s.begin(w, r)
+	s.begin(w, r, program)
 }
 
-// initializes tells whether a request is an initialize.
-func initializes(r *http.Request) bool {
+// initializes tells whether a request is an initialize, and of which program.
+func initializes(r *http.Request) (program string, ok bool) {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var message struct {
-		Method string `json:"method"`
+		Method string
+		Params struct {
+			ClientInfo struct{ Name string }
+		}
 	}
-	return err == nil && r.Method == http.MethodPost && json.Unmarshal(body, &message) == nil && message.Method == string(mcp.MethodInitialize)
+	ok = err == nil && r.Method == http.MethodPost && json.Unmarshal(body, &message) == nil && message.Method == string(mcp.MethodInitialize)
+	return message.Params.ClientInfo.Name, ok
 }
 
 // begin makes a server for a new client and lets it answer.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, program string) {
 	if s.clients.full() {
 		writeError(w, http.StatusServiceUnavailable, "there are too many sessions; end some of them")
 		return
@@ -85,7 +64,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	srv := s.opt.MCP(name, s.open)
-	c := &client{srv: srv, handler: srv.Handler()}
+	c := &client{srv: srv, handler: srv.Handler(), program: program, agent: name}
+	s.stepOut(s.clients.gone(c))
 	begun := &beginning{ResponseWriter: w, add: func(id string) { s.clients.add(id, c) }}
 	c.handler.ServeHTTP(begun, r)
 	if !begun.added { // it was refused
@@ -130,90 +110,15 @@ func (s *Server) end(id string) {
 	}
 }
 
+// stepOut takes their names from clients that seem to have gone.
+func (s *Server) stepOut(gone []*client) {
+	for _, c := range gone {
+		s.logClose(c.srv.StepOut())
+	}
+}
+
 func (s *Server) logClose(err error) {
 	if err != nil {
 		s.log.Warn("a session did not end well", "err", err)
 	}
-}
-
-func (l *clients) full() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.by) >= maxClients
-}
-
-func (l *clients) add(id string, c *client) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.by == nil {
-		l.by = make(map[string]*client)
-	}
-	c.used = time.Now()
-	l.by[id] = c
-}
-
-func (l *clients) take(id string) *client {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.by[id]
-	if c != nil {
-		c.busy++
-	}
-	return c
-}
-
-func (l *clients) release(c *client) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c.busy--
-	c.used = time.Now()
-}
-
-func (l *clients) remove(id string) *client {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.by[id]
-	delete(l.by, id)
-	return c
-}
-
-// sweep closes the sessions that have been silent for long, until ctx ends.
-func (l *clients) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			for _, c := range l.silentSince(now.Add(-clientIdle)) {
-				_ = c.srv.Close() // nobody is there to be told
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// silentSince takes out the clients that have asked nothing since a time.
-func (l *clients) silentSince(at time.Time) []*client {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var silent []*client
-	for id, c := range l.by {
-		if c.busy == 0 && c.used.Before(at) {
-			silent = append(silent, c)
-			delete(l.by, id)
-		}
-	}
-	return silent
-}
-
-func (l *clients) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var errs []error
-	for id, c := range l.by {
-		errs = append(errs, c.srv.Close())
-		delete(l.by, id)
-	}
-	return errors.Join(errs...)
 }

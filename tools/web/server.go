@@ -69,7 +69,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
 	if _, err := s.token(); err != nil { // made now, so that clients can be told it
 		s.log.Warn("requests will be refused", "err", err)
 	}
-	go s.clients.sweep(life)
+	go s.sweep(life)
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Serve(l) }()
 	select {

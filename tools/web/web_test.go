@@ -15,10 +15,6 @@ import (
 	"testing"
 	"time"
 
-	mcpclient "github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
-
 	"skein/gitstore"
 	"skein/tools"
 )
@@ -26,6 +22,7 @@ import (
 // A site is a server on a real socket, and its client.
 type site struct {
 	t     *testing.T
+	srv   *Server
 	url   string
 	token string
 	dir   string
@@ -53,11 +50,11 @@ func newSite(t *testing.T, change ...func(*Options)) *site {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &site{t: t, url: "http://" + l.Addr().String(), dir: dir, stop: stop, end: make(chan error, 1)}
-	srv := New(o)
-	if s.token, err = srv.token(); err != nil && len(change) == 0 {
+	s.srv = New(o)
+	if s.token, err = s.srv.token(); err != nil && len(change) == 0 {
 		t.Fatal(err)
 	}
-	go func() { s.end <- srv.Serve(ctx, l) }()
+	go func() { s.end <- s.srv.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		stop()
 		if err := s.ended(); err != nil {
@@ -374,77 +371,5 @@ func TestReadOnly(t *testing.T) {
 	s.refused(403, "read-only", "POST", "/register", `{"partnerId":"a"}`)
 	if v := s.ok("GET", "/partners", ""); len(get[[]any](t, v, "partners")) != 0 {
 		t.Errorf("%v", v)
-	}
-}
-
-// TestMCP: several clients at once, each with its own name, over streamable
-// HTTP with a real client.
-func TestMCP(t *testing.T) {
-	s := newSite(t)
-	connect := func(client, query string) *mcpclient.Client {
-		t.Helper()
-		c, err := mcpclient.NewStreamableHttpClient(s.url+"/mcp"+query, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + s.token}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		if err := c.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		hello := mcp.InitializeRequest{}
-		hello.Params.ProtocolVersion = "2025-11-25"
-		hello.Params.ClientInfo = mcp.Implementation{Name: client, Version: "1"}
-		if _, err := c.Initialize(t.Context(), hello); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	call := func(c *mcpclient.Client, tool string, args map[string]any) string {
-		t.Helper()
-		req := mcp.CallToolRequest{}
-		req.Params.Name, req.Params.Arguments = tool, args
-		res, err := c.CallTool(t.Context(), req)
-		if err != nil || res.IsError {
-			t.Fatalf("%s: %v %v", tool, err, res)
-		}
-		return res.Content[0].(mcp.TextContent).Text
-	}
-	desktop, codex, named := connect("desktop", ""), connect("codex", ""), connect("whatever", "?agent=mary")
-	if text := call(codex, "check_inbox", nil); !strings.Contains(text, "for codex") {
-		t.Error(text)
-	}
-	call(named, "check_inbox", nil)
-	if text := call(desktop, "post_message", map[string]any{"body": "over HTTP", "to": []string{"codex", "mary"}}); !strings.Contains(text, "as desktop") {
-		t.Error(text)
-	}
-	for _, c := range []*mcpclient.Client{codex, named} {
-		if text := call(c, "check_inbox", nil); !strings.Contains(text, "over HTTP") {
-			t.Error(text)
-		}
-	}
-	if err := desktop.Close(); err != nil {
-		t.Error(err)
-	}
-
-	s.refused(404, "initialize again", "POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, sessionName, "none")
-	s.refused(400, "initialize first", "POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	s.refused(400, "agent name", "POST", "/mcp?agent=%20", `{"jsonrpc":"2.0","id":1,"method":"initialize"}`)
-}
-
-// TestSilentClientsAreClosed: a session ends when its client has been silent for
-// long, but not in the middle of a request.
-func TestSilentClientsAreClosed(t *testing.T) {
-	var l clients
-	srv := tools.New(func() (*gitstore.Store, error) { return nil, errors.New("not needed") }, tools.Options{Shared: true})
-	defer srv.Close()
-	l.add("busy", &client{srv: srv})
-	l.add("silent", &client{srv: srv})
-	busy := l.take("busy")
-	if gone := l.silentSince(time.Now().Add(time.Hour)); len(gone) != 1 || l.take("silent") != nil {
-		t.Errorf("%d clients were taken out", len(gone))
-	}
-	l.release(busy)
-	if gone := l.silentSince(time.Now().Add(-time.Hour)); len(gone) != 0 {
-		t.Error("a client that has just asked something was taken out")
 	}
 }
