@@ -40,14 +40,25 @@ func (s *Server) survive(tool string, res **mcp.CallToolResult) {
 	}
 }
 
-// endure makes an error of a request that calls no tool one that the client
-// can show, and a panic an error.
-func (s *Server) endure(method string, err *error) {
-	if p := recover(); p != nil {
-		*err = s.panicked("method", method, p)
-	} else if *err != nil {
-		*err = errors.New(explain(*err))
+// answer answers a request that calls no tool. Its errors are such that a client
+// can show them, a panic included. mcp-go runs all that a client sends at once;
+// only so many are answered at the same time.
+func answer[T any](ctx context.Context, s *Server, method string, run func() (T, error)) (res T, err error) {
+	defer s.rest()
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.panicked("method", method, p)
+		} else if err != nil {
+			err = errors.New(explain(err))
+		}
+	}()
+	select {
+	case s.answering <- struct{}{}:
+		defer func() { <-s.answering }()
+	case <-ctx.Done():
+		return res, ctx.Err()
 	}
+	return run()
 }
 
 func (s *Server) panicked(what, name string, p any) error {

@@ -48,23 +48,23 @@ func (c completer) CompleteResourceArgument(ctx context.Context, uri string, arg
 type namer func(context.Context, *gitstore.Store) ([]string, error)
 
 // complete is what names has for an argument; where it is nil, any text goes.
-func (c completer) complete(ctx context.Context, arg mcp.CompleteArgument, names namer) (_ *mcp.Completion, err error) {
-	defer c.s.rest()
-	defer c.s.endure("completion/complete", &err)
+func (c completer) complete(ctx context.Context, arg mcp.CompleteArgument, names namer) (*mcp.Completion, error) {
 	if names == nil {
 		return &mcp.Completion{}, nil
 	}
-	st, err := c.s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := names(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	found := startingWith(arg.Value, all)
-	shown := found[:min(maxCompletions, len(found))]
-	return &mcp.Completion{Values: shown, Total: len(found), HasMore: len(shown) < len(found)}, nil
+	return answer(ctx, c.s, string(mcp.MethodCompletionComplete), func() (*mcp.Completion, error) {
+		st, err := c.s.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all, err := names(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		found := startingWith(arg.Value, all)
+		shown := found[:min(maxCompletions, len(found))]
+		return &mcp.Completion{Values: shown, Total: len(found), HasMore: len(shown) < len(found)}, nil
+	})
 }
 
 // startingWith are the names that begin with what was typed, in whatever case,

@@ -93,29 +93,34 @@ func (s *Server) unknownPrompt(name string) error {
 // handler answers prompts/get with one text: some clients take no more than the
 // first message, and of that no more than a text.
 func (s *Server) handler(p prompt) server.PromptHandlerFunc {
-	return func(ctx context.Context, req mcp.GetPromptRequest) (_ *mcp.GetPromptResult, err error) {
-		defer s.rest()
-		defer s.endure("prompts/get", &err)
-		if err := p.check(req.Params.Arguments, true); err != nil {
-			return nil, err
-		}
-		st, me, err := s.seated(ctx)
-		if err != nil {
-			return nil, err
-		}
-		s.touch()
-		args := make(map[string]string, len(req.Params.Arguments))
-		for name, value := range req.Params.Arguments {
-			args[name] = strings.TrimSpace(clean(value))
-		}
-		text, err := p.ask(ctx, prompting{st, me, args})
-		if err != nil {
-			return nil, err
-		}
-		return mcp.NewGetPromptResult(p.def.Description, []mcp.PromptMessage{
-			mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(text)),
-		}), nil
+	return func(ctx context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		return answer(ctx, s, string(mcp.MethodPromptsGet), func() (*mcp.GetPromptResult, error) {
+			text, err := s.say(ctx, p, req.Params.Arguments)
+			if err != nil {
+				return nil, err
+			}
+			return mcp.NewGetPromptResult(p.def.Description, []mcp.PromptMessage{
+				mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(text)),
+			}), nil
+		})
 	}
+}
+
+// say is the text of a prompt.
+func (s *Server) say(ctx context.Context, p prompt, given map[string]string) (string, error) {
+	if err := p.check(given, true); err != nil {
+		return "", err
+	}
+	st, me, err := s.seated(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.touch()
+	args := make(map[string]string, len(given))
+	for name, value := range given {
+		args[name] = strings.TrimSpace(clean(value))
+	}
+	return p.ask(ctx, prompting{st, me, args})
 }
 
 // check refuses arguments that the prompt does not have, and if all of them are

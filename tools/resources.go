@@ -85,22 +85,22 @@ func (s *Server) addResources() {
 }
 
 // readResource answers resources/read.
-func (s *Server) readResource(ctx context.Context, req mcp.ReadResourceRequest) (_ []mcp.ResourceContents, err error) {
-	defer s.rest()
-	defer s.endure("resources/read", &err)
-	r, err := s.resource(req.Params.URI)
-	if err != nil {
-		return nil, err
-	}
-	st, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	text, err := r.show(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	return []mcp.ResourceContents{mcp.TextResourceContents{URI: req.Params.URI, MIMEType: r.mimeType, Text: text}}, nil
+func (s *Server) readResource(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	return answer(ctx, s, string(mcp.MethodResourcesRead), func() ([]mcp.ResourceContents, error) {
+		r, err := s.resource(req.Params.URI)
+		if err != nil {
+			return nil, err
+		}
+		st, err := s.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		text, err := r.show(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return []mcp.ResourceContents{mcp.TextResourceContents{URI: req.Params.URI, MIMEType: r.mimeType, Text: text}}, nil
+	})
 }
 
 // showInbox is what check_inbox shows, without its filters.

@@ -201,3 +201,25 @@ func TestProfileOffersNoMore(t *testing.T) {
 	}
 	mustContain(t, s.refuse("resources/subscribe", `{"uri":"skein://inbox"}`), "not supported")
 }
+
+// TestAnswersAtOnce: however much a client asks at once, only so much is
+// answered at the same time, and what waits can be called off.
+func TestAnswersAtOnce(t *testing.T) {
+	st, opened := newStore(t), make(chan struct{})
+	srv := New(func() (*gitstore.Store, error) { <-opened; return st, nil }, Options{Agent: "codex", Shared: true})
+	t.Cleanup(func() { srv.Close() })
+	s := connect(t, srv, "c")
+	for i := range answers + 5 {
+		s.write(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"resources/read","params":{"uri":"skein://inbox"}}`, 100+i))
+	}
+	awaitGoroutines(t, "answer[...]", answers+5)
+	awaitGoroutines(t, "(*opener).get", 1+answers) // one of them takes the seat
+	for i := range answers + 5 {
+		s.write(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, 100+i))
+		if r := s.read(); string(r.ID) != fmt.Sprint(100+i) || r.Error == nil || r.Error.Message != "the call was cancelled" {
+			t.Errorf("answer %s: %+v", r.ID, r)
+		}
+	}
+	close(opened)
+	s.show(inboxURI)
+}

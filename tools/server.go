@@ -38,6 +38,7 @@ const DefaultMaxLine = 4 << 20
 const (
 	workers    = 100  // calls that run at once; mcp-go's own 5 are taken by five blocked waits
 	queue      = 1000 // calls that wait for a worker before the reader has to
+	answers    = 20   // other requests that are answered at once; none of them waits for mail
 	drainGrace = 10 * time.Second
 	openGrace  = 20 * time.Second
 )
@@ -60,6 +61,7 @@ type Server struct {
 
 	watching sync.Once // the profile's Watch
 
+	answering  chan struct{} // holds one for each request that calls no tool
 	subscribed subscriptions
 	lookGap    time.Duration
 
@@ -93,7 +95,9 @@ func New(open func() (*gitstore.Store, error), o Options) *Server {
 		countGrace: countGrace,
 
 		progressEvery: progressEvery,
-		lookGap:       lookGap,
+
+		answering: make(chan struct{}, answers),
+		lookGap:   lookGap,
 	}
 	s.idle = time.AfterFunc(restAfter, s.release)
 	s.life, s.end = context.WithCancel(context.Background())

@@ -45,7 +45,7 @@ type digest [sha256.Size]byte
 var subscribing = []byte("subscribe")
 
 // onSubscribe subscribes before mcp-go answers, which would accept anything.
-func (s *Server) onSubscribe(ctx context.Context, _, message any) (err error) {
+func (s *Server) onSubscribe(ctx context.Context, _, message any) error {
 	line, ok := message.(json.RawMessage)
 	if !ok || !bytes.Contains(line, subscribing) {
 		return nil
@@ -57,8 +57,10 @@ func (s *Server) onSubscribe(ctx context.Context, _, message any) (err error) {
 	if json.Unmarshal(line, &req) != nil || req.Method != mcp.MethodResourcesSubscribe {
 		return nil
 	}
-	defer s.endure(string(mcp.MethodResourcesSubscribe), &err)
-	return s.subscribe(ctx, req.Params.URI)
+	_, err := answer(ctx, s, string(req.Method), func() (struct{}, error) {
+		return struct{}{}, s.subscribe(ctx, req.Params.URI)
+	})
+	return err
 }
 
 // subscribe returns when every change from now on will be told of. What is not
