@@ -35,12 +35,17 @@ const (
 	retryMost  = 24 * time.Hour
 )
 
-// holds are the events that are held back, during a sync.
+// patience is how long to leave alone what was refused so many times before.
+func patience(tries int) time.Duration { return min(retryMost, retryAfter<<min(tries, 10)) }
+
+// holds are what the remote refuses, during a sync.
 type holds struct {
 	s    *Store
 	url  string
 	list []Held
 	due  map[event.ID]bool // those that are tried again now
+	bars []Bar
+	open map[string]bool // branches that are tried again now
 }
 
 // openHolds returns what earlier syncs have held back from this remote.
@@ -49,7 +54,11 @@ func (s *Store) openHolds(o SyncOptions) (*holds, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &holds{s: s, url: address, list: s.readSyncState(address).Held, due: map[event.ID]bool{}}
+	state := s.readSyncState(address)
+	h := &holds{s: s, url: address, list: state.Held, due: map[event.ID]bool{}, bars: state.Barred, open: map[string]bool{}}
+	for _, bar := range h.bars {
+		h.open[bar.Branch] = o.Retry || !s.now().Before(bar.Again)
+	}
 	for _, held := range h.list {
 		h.due[held.ID] = o.Retry || !s.now().Before(held.Again)
 	}
@@ -87,10 +96,52 @@ func (h *holds) add(held Held) (isNew bool, err error) {
 	}
 	entry := &h.list[at]
 	entry.Reason = held.Reason
-	entry.Again = now.Add(min(retryMost, retryAfter<<min(entry.Tries, 10)))
+	entry.Again = now.Add(patience(entry.Tries))
 	entry.Tries++
 	delete(h.due, held.ID)
 	return isNew, h.save()
+}
+
+// bar returns what is known of a branch to which the remote lets nobody push;
+// nil if there is no such thing.
+func (h *holds) bar(ref plumbing.ReferenceName) *Bar {
+	for i := range h.bars {
+		if h.bars[i].Branch == ref.Short() {
+			return &h.bars[i]
+		}
+	}
+	return nil
+}
+
+// barred is bar, unless the branch is tried again now.
+func (h *holds) barred(ref plumbing.ReferenceName) *Bar {
+	if h.open[ref.Short()] {
+		return nil
+	}
+	return h.bar(ref)
+}
+
+// setBar notes that the remote refuses whatever is pushed to a branch.
+func (h *holds) setBar(ref plumbing.ReferenceName, inbox, reason string) error {
+	bar := h.bar(ref)
+	if bar == nil {
+		h.bars = append(h.bars, Bar{Branch: ref.Short()})
+		bar = &h.bars[len(h.bars)-1]
+	}
+	bar.Inbox, bar.Reason = inbox, reason
+	bar.Again = h.s.now().UTC().Add(patience(bar.Tries))
+	bar.Tries++
+	delete(h.open, ref.Short())
+	return h.save()
+}
+
+// liftBar notes that the remote takes what is pushed to a branch.
+func (h *holds) liftBar(ref plumbing.ReferenceName) error {
+	if h.bar(ref) == nil {
+		return nil
+	}
+	h.bars = slices.DeleteFunc(h.bars, func(b Bar) bool { return b.Branch == ref.Short() })
+	return h.save()
 }
 
 // landed forgets those of a branch's events that the remote has taken.
@@ -113,7 +164,7 @@ func (h *holds) landed(ref plumbing.ReferenceName, ids []event.ID) error {
 // save keeps the list, so that a sync that is cut short need not find out anew.
 func (h *holds) save() error {
 	state := h.s.readSyncState(h.url)
-	state.Held = h.list
+	state.Held, state.Barred = h.list, h.bars
 	if err := h.s.writeSyncState(state); err != nil {
 		return fmt.Errorf("note what the remote refuses: %w", err)
 	}
@@ -130,5 +181,10 @@ func (r *syncRun) noteHeld() {
 	}
 	if n > 0 {
 		r.report.Notes = append(r.report.Notes, fmt.Sprintf(`held back before and not pushed: %d; "skein remote show" says what and why, "skein sync --retry" tries again`, n))
+	}
+	for _, bar := range r.holds.bars {
+		if bar.Inbox != "" {
+			r.report.Notes = append(r.report.Notes, bar.String())
+		}
 	}
 }

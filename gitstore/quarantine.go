@@ -67,7 +67,8 @@ type incoming struct {
 // inspection is what was found of a branch of a remote.
 type inspection struct {
 	s       *Store
-	ref     plumbing.ReferenceName
+	ref     plumbing.ReferenceName // whose events belong here
+	at      plumbing.ReferenceName // the remote's branch
 	objects objectReader
 	fresh   func(plumbing.Hash) bool // it came just now
 
@@ -95,7 +96,13 @@ var errForeign = errors.New("the remote holds something else than a skein store:
 // inspect looks at everything of a branch that has come. An error means that
 // it could not look, or that nothing of the remote may be taken.
 func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceName) (*inspection, error) {
-	in := &inspection{s: s, ref: ref, objects: a.objects, fresh: a.fresh, tip: a.tips[ref], seen: map[plumbing.Hash]bool{}}
+	return s.inspectAt(ctx, a, ref, ref)
+}
+
+// inspectAt looks at a branch of the remote, at, which holds what belongs to
+// another.
+func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.ReferenceName) (*inspection, error) {
+	in := &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, tip: a.tips[at], seen: map[plumbing.Hash]bool{}}
 	if in.tip.IsZero() {
 		return in, nil
 	}
@@ -139,11 +146,11 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 		in.commit = h
 		raw, err := in.read(h, plumbing.CommitObject)
 		if err != nil {
-			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.ref.Short(), err)
+			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.at.Short(), err)
 		}
 		c, err := parseCommit(raw)
 		if err != nil {
-			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.ref.Short(), err)
+			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.at.Short(), err)
 		}
 		if parents(raw) > 1 {
 			in.refuse("", "it merges two histories, where skein has one line")
@@ -164,7 +171,7 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 
 func (in *inspection) checkParentless(infos []commitInfo) error {
 	if len(infos) == 0 || !infos[0].parent.IsZero() {
-		return fmt.Errorf("the remote's branch %s has no beginning", in.ref.Short())
+		return fmt.Errorf("the remote's branch %s has no beginning", in.at.Short())
 	}
 	return nil
 }
@@ -226,7 +233,7 @@ func (in *inspection) refuse(path, format string, args ...any) {
 		in.more++
 		return
 	}
-	in.refused = append(in.refused, Refusal{in.ref.Short(), in.commit.String(), path, fmt.Sprintf(format, args...)})
+	in.refused = append(in.refused, Refusal{in.at.Short(), in.commit.String(), path, fmt.Sprintf(format, args...)})
 }
 
 // compare looks at what a commit changes below a directory.
@@ -250,7 +257,7 @@ func (in *inspection) compare(path string, from, to plumbing.Hash) error {
 	in.need(to)
 	return compareTrees(before, after, func(was, is treeEntry) error {
 		if in.visits--; in.visits < 0 {
-			return fmt.Errorf("the remote's branch %s holds more files than any store; nothing of it is taken", in.ref.Short())
+			return fmt.Errorf("the remote's branch %s holds more files than any store; nothing of it is taken", in.at.Short())
 		}
 		if reason := bad[is.Name]; reason != "" {
 			in.refuse(path+is.Name, "%s", reason)

@@ -26,6 +26,9 @@ type SyncOptions struct {
 	Repair bool
 	// Retry tries again now what the remote's rules have refused before.
 	Retry bool
+	// Fold takes in what waits in the inboxes of machines that may not push to
+	// main, and pushes it there.
+	Fold bool
 	// Progress, if not nil, is told in a few words what is going on.
 	Progress func(text string)
 
@@ -117,6 +120,7 @@ type syncRun struct {
 	o      SyncOptions
 	report *SyncReport
 	holds  *holds
+	inbox  string // this machine's branch where it may not push to main
 }
 
 // syncOver syncs until the remote has taken what there is, or refuses it.
@@ -129,7 +133,11 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 	if err != nil {
 		return report, err
 	}
-	run := &syncRun{s, w, o, report, holds}
+	id, err := s.replicaID()
+	if err != nil {
+		return report, err
+	}
+	run := &syncRun{s, w, o, report, holds, inboxPrefix + id}
 	unknown := 0
 	for attempts := 1; ; attempts++ {
 		began := time.Now()
@@ -165,11 +173,14 @@ var syncBranches = []plumbing.ReferenceName{mainRef, agentsRef}
 // because of a race, or of an answer that got lost.
 func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 	r.o.tell("fetching")
-	a, err := r.w.fetch(ctx, syncBranches...)
+	a, err := r.w.fetch(ctx, r.fetched()...)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	if r.o.Fold {
+		a.packs = nil // inboxes are not taken over as they are
+	}
 	r.report.Held, r.report.Refused, r.report.Notes = nil, nil, nil
 	branches, err := r.s.inspectAll(ctx, a, r.o, r.report)
 	if err != nil {
@@ -180,6 +191,11 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 	}
 	if err := r.accept(ctx, a, branches); err != nil {
 		return false, err
+	}
+	if r.o.Fold {
+		if err := r.fold(ctx, a); err != nil {
+			return false, err
+		}
 	}
 	again, err = r.push(ctx, a, branches)
 	r.noteHeld()

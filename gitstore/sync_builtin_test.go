@@ -20,6 +20,8 @@ func TestWithoutGit(t *testing.T) {
 		"emptied remote":    TestAnEmptiedRemote,
 		"foreign remote":    TestAForeignRemote,
 		"refused message":   TestOneMessageIsRefused,
+		"protected main":    TestProtectedMain,
+		"archived remote":   TestNothingMayBePushed,
 		"dry run":           TestDryRunChangesNothing,
 		"line that is cut":  TestALineIsCutAtEachKilobyte,
 		"refusing server":   TestAServerThatAnswersOtherwise,

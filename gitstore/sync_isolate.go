@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -25,26 +27,121 @@ type isolation struct {
 	reason error // why the remote refused last
 	bad    int   // the first so many commits hold something that is refused; 0: not known
 	sure   bool  // they were refused by themselves
+
+	tries   int        // pushes to the present branch
+	arrived bool       // something has
+	refused []event.ID // each alone
+	first   error      // why the first of these was
+	turned  bool       // from main to the inbox
 }
 
 func (i *isolation) run(ctx context.Context) (again bool, err error) {
-	for tries := 0; len(i.out.commits) > 0; {
-		if i.sure && i.bad == 1 {
-			if err := i.holdFirst(ctx); err != nil {
-				return false, err
-			}
-			continue
+	for stop := false; len(i.out.commits) > 0; {
+		switch {
+		case i.sure && i.bad == 1:
+			stop, err = i.single(ctx)
+		case i.tries == maxIsolating:
+			stop, err = i.exhausted(ctx)
+		default:
+			again, err = i.try(ctx, i.next())
 		}
-		if tries++; tries > maxIsolating {
-			i.report.Held = append(i.report.Held, fmt.Sprintf("branch %s: the remote refuses some of %d events, and %d attempts were too few to find out which; the next sync goes on (%v)",
-				i.out.ref.Short(), len(i.out.commits), maxIsolating, i.reason))
-			return false, nil
-		}
-		if again, err := i.try(ctx, i.next()); again || err != nil {
+		if again || err != nil {
 			return again, err
 		}
+		if stop {
+			break
+		}
+	}
+	if i.turned {
+		return i.mainAgain(ctx)
 	}
 	return false, nil
+}
+
+// mainAgain tells at last whether it is main to which nothing may be pushed: it
+// takes or refuses what the inbox has taken.
+func (i *isolation) mainAgain(ctx context.Context) (again bool, err error) {
+	if bar := i.holds.bar(mainRef); !i.arrived {
+		if bar.Tries == 1 {
+			return false, i.holds.liftBar(mainRef) // it was the events
+		}
+		return false, nil
+	}
+	has, there := i.out.lease, i.out.there
+	if i.out, err = i.outgoing(ctx, i.out.replica); err != nil || saysProtected(i.first) {
+		return false, err
+	}
+	i.out.there = there
+	if at := slices.Index(i.out.commits, has); at >= 0 {
+		return i.try(ctx, at+1)
+	}
+	return false, nil
+}
+
+// exhausted ends a search that takes too long.
+func (i *isolation) exhausted(ctx context.Context) (stop bool, err error) {
+	if !i.arrived {
+		return i.turn(ctx)
+	}
+	i.report.Held = append(i.report.Held, fmt.Sprintf("branch %s: the remote refuses some of %d events, and %d attempts were too few to find out which; the next sync goes on (%v)",
+		i.out.to.Short(), len(i.out.commits), maxIsolating, i.reason))
+	return true, nil
+}
+
+// few is how many events main must refuse one by one, and take none, before the
+// inbox is tried.
+const few = 3
+
+// single goes on from a commit that was refused alone. That may be for what it
+// brings, or because nothing may be pushed to the branch, as the next few show,
+// or the inbox.
+func (i *isolation) single(ctx context.Context) (stop bool, err error) {
+	if len(i.refused) == 0 {
+		i.first = i.reason
+	}
+	id := i.out.ids[0]
+	unheard := len(i.out.commits) == 1 && i.holds.find(i.out.ref, id) < 0
+	doubtful := i.out.to == mainRef && !i.arrived && (unheard || len(i.refused) == few-1)
+	if id.IsZero() || doubtful {
+		return i.turn(ctx)
+	}
+	return false, i.holdFirst(ctx)
+}
+
+// turn gives up a branch to which nothing may be pushed: main for this
+// machine's inbox, another until later.
+func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
+	i.report.HeldBack = slices.DeleteFunc(i.report.HeldBack, func(h Held) bool { return slices.Contains(i.refused, h.ID) })
+	if err := i.holds.landed(i.out.ref, i.refused); err != nil {
+		return false, err
+	}
+	if i.first == nil {
+		i.first = i.reason
+	}
+	why := reasonOf(i.first)
+	i.refused, i.bad, i.sure, i.tries = nil, 0, false, 0
+	if i.out.to != mainRef {
+		if err := i.holds.setBar(i.out.ref, "", why); err != nil {
+			return false, err
+		}
+		i.report.Held = append(i.report.Held, i.holds.bar(i.out.ref).String())
+		return true, nil
+	}
+	if i.out, err = i.outgoing(ctx, i.out.replica); err != nil {
+		return false, err
+	}
+	i.turned = true
+	if err := i.redirect(i.a, i.out); err != nil {
+		return false, err
+	}
+	i.arrived = i.out.update(len(i.out.commits)).New == i.out.lease
+	return i.arrived, i.holds.setBar(mainRef, i.inbox, why)
+}
+
+// saysProtected tells whether a refusal is about the branch, in the words of
+// the common hosts.
+func saysProtected(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "protected branch")
 }
 
 // next is how many commits to push: half of those among which is one that is
@@ -59,7 +156,8 @@ func (i *isolation) next() int {
 // try pushes the first n commits.
 func (i *isolation) try(ctx context.Context, n int) (again bool, err error) {
 	i.o.tell("looking for what the remote refuses")
-	u := remote.Update{Branch: i.out.ref, New: i.out.commits[n-1]}
+	i.tries++
+	u := i.out.update(n)
 	outcome, err := i.send(ctx, i.a, u)
 	refused, told := outcome[u.Branch]
 	switch {
@@ -69,26 +167,28 @@ func (i *isolation) try(ctx context.Context, n int) (again bool, err error) {
 		return true, nil
 	case refused != nil:
 		i.bad, i.sure, i.reason = n, true, refused
-		return false, nil
+		if u.Branch == mainRef && saysProtected(refused) && !i.turned {
+			_, err = i.turn(ctx)
+		}
+		return false, err
 	}
-	i.bad, i.sure = max(0, i.bad-n), false
+	i.bad, i.sure, i.arrived = max(0, i.bad-n), false, true
 	return false, i.landed(ctx, i.out, n)
 }
 
 // holdFirst holds back the event of the first commit.
 func (i *isolation) holdFirst(ctx context.Context) error {
-	commit := i.out.commits[0]
-	if i.out.ids[0].IsZero() {
-		i.report.Held = append(i.report.Held, i.reason.Error())
-		i.out.commits = nil
-		return nil
-	}
-	if err := i.hold(ctx, i.out, commit, reasonOf(i.reason)); err != nil {
+	i.refused = append(i.refused, i.out.ids[0])
+	if err := i.hold(ctx, i.out, i.out.commits[0], reasonOf(i.reason)); err != nil {
 		return err
 	}
 	rest, err := i.outgoing(ctx, i.out.replica)
+	if err != nil {
+		return err
+	}
+	rest.to, rest.lease, rest.there = i.out.to, i.out.lease, i.out.there
 	i.out, i.bad, i.sure = rest, 0, false
-	return err
+	return nil
 }
 
 // reasonOf is what a remote says of a refusal, without its address.

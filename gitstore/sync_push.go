@@ -18,6 +18,15 @@ type outgoing struct {
 	*replica
 	commits []plumbing.Hash
 	ids     []event.ID // zero for a commit that brought no event, as the root
+
+	to    plumbing.ReferenceName // the branch, or this machine's inbox
+	lease plumbing.Hash          // where the inbox is
+	there map[event.ID]bool      // what is in it already
+}
+
+// update pushes the first n commits.
+func (o *outgoing) update(n int) remote.Update {
+	return remote.Update{Branch: o.to, New: o.commits[n-1], Lease: o.lease}
 }
 
 // push brings to the remote what it lacks and does not refuse; again tells that
@@ -26,12 +35,12 @@ func (r *syncRun) push(ctx context.Context, a *arrival, branches []*replica) (ag
 	var updates []remote.Update
 	outs := map[plumbing.ReferenceName]*outgoing{}
 	for _, b := range branches {
-		l, u, err := r.update(ctx, b)
+		l, u, err := r.update(ctx, a, b)
 		if err != nil {
 			return false, err
 		}
 		if !u.New.IsZero() {
-			updates, outs[b.ref] = append(updates, u), l
+			updates, outs[u.Branch] = append(updates, u), l
 		}
 	}
 	if len(updates) == 0 {
@@ -61,13 +70,23 @@ func (r *syncRun) send(ctx context.Context, a *arrival, updates ...remote.Update
 
 // update says what is to be pushed of a branch; the zero Update is nothing. Of
 // one that is not clean there are no commits, since ours is not built on it.
-func (r *syncRun) update(ctx context.Context, b *replica) (*outgoing, remote.Update, error) {
+func (r *syncRun) update(ctx context.Context, a *arrival, b *replica) (*outgoing, remote.Update, error) {
 	if b.clean() {
-		l, err := r.outgoing(ctx, b)
-		if err != nil || len(l.commits) == 0 {
-			return l, remote.Update{}, err
+		out, err := r.outgoing(ctx, b)
+		if err != nil || len(out.commits) == 0 {
+			return out, remote.Update{}, err
 		}
-		return l, remote.Update{Branch: b.ref, New: l.commits[len(l.commits)-1]}, nil
+		if bar := r.holds.barred(b.ref); bar != nil && bar.Inbox == "" {
+			r.report.Held = append(r.report.Held, bar.String())
+			return out, remote.Update{}, nil
+		} else if bar != nil {
+			err = r.redirect(a, out)
+		}
+		u := out.update(len(out.commits))
+		if err != nil || u.New == out.lease {
+			u = remote.Update{}
+		}
+		return out, u, err
 	}
 	ours, err := r.s.tip(b.ref)
 	if err != nil || ours == b.tip {
@@ -77,7 +96,7 @@ func (r *syncRun) update(ctx context.Context, b *replica) (*outgoing, remote.Upd
 		r.report.Held = append(r.report.Held, heldSentence(b))
 		return nil, remote.Update{}, nil
 	}
-	return &outgoing{replica: b}, remote.Update{Branch: b.ref, New: ours, Lease: b.tip}, nil
+	return &outgoing{replica: b, to: b.ref}, remote.Update{Branch: b.ref, New: ours, Lease: b.tip}, nil
 }
 
 func heldSentence(r *replica) string {
@@ -100,7 +119,11 @@ func (r *syncRun) settle(ctx context.Context, a *arrival, l *outgoing, u remote.
 		return false, nil
 	}
 	search := &isolation{syncRun: r, a: a, out: l, reason: refused}
-	if alone {
+	if bar := r.holds.bar(l.ref); l.to == l.ref && (bar != nil && bar.Inbox != "" || saysProtected(refused)) {
+		if stop, err := search.turn(ctx); stop || err != nil {
+			return false, err
+		}
+	} else if alone {
 		search.bad, search.sure = len(l.commits), true
 	}
 	return search.run(ctx)
@@ -115,16 +138,27 @@ func isRace(err error) bool {
 // then begins behind them.
 func (r *syncRun) landed(ctx context.Context, l *outgoing, n int) error {
 	for _, id := range l.ids[:n] {
-		if !id.IsZero() {
+		if !id.IsZero() && !l.there[id] {
 			r.report.Pushed++
+		}
+		if l.to != l.ref {
+			l.there[id] = true
 		}
 	}
 	if err := r.holds.landed(l.ref, l.ids[:n]); err != nil {
 		return err
 	}
-	l.tip = l.commits[n-1]
+	tip := l.commits[n-1]
 	l.commits, l.ids = l.commits[n:], l.ids[n:]
-	return r.s.pushed(ctx, remote.Update{Branch: l.ref, New: l.tip})
+	if l.to != l.ref {
+		l.lease = tip
+		return r.s.pushed(ctx, remote.Update{Branch: l.to, New: tip})
+	}
+	l.tip = tip
+	if err := r.holds.liftBar(l.ref); err != nil {
+		return err
+	}
+	return r.s.pushed(ctx, remote.Update{Branch: l.to, New: tip})
 }
 
 // outgoing returns what is to be pushed of a branch. What lies on top of something
@@ -149,7 +183,7 @@ func (r *syncRun) readOutgoing(ctx context.Context, b *replica) (l *outgoing, mi
 	if err != nil {
 		return nil, false, err
 	}
-	l = &outgoing{replica: b}
+	l = &outgoing{replica: b, to: b.ref}
 	free := false // something that may be pushed lies above
 	for at != b.tip {
 		if at.IsZero() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -22,6 +23,7 @@ type RemoteState struct {
 	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
 	Held     []Held    `json:"held"`      // events that the remote refuses
+	Barred   []Bar     `json:"barred"`    // branches to which it lets this machine not push
 }
 
 // RemoteState returns what is known of the remote.
@@ -32,7 +34,7 @@ func (s *Store) RemoteState(ctx context.Context) (*RemoteState, error) {
 	}
 	state := s.readSyncState(address)
 	for _, ref := range syncBranches {
-		known, err := s.refOrZero(trackingRef(ref))
+		known, err := s.there(ref, state.Barred)
 		if err != nil {
 			return nil, err
 		}
@@ -40,13 +42,46 @@ func (s *Store) RemoteState(ctx context.Context) (*RemoteState, error) {
 		if err != nil {
 			return nil, err
 		}
-		n, err := s.ahead(ctx, ours, known)
+		n, err := s.aheadOf(ctx, ours, known)
 		if err != nil {
 			return nil, err
 		}
-		state.Unpushed += max(n, 0)
+		state.Unpushed += n
 	}
 	return state, nil
+}
+
+// there returns where a branch of ours is known to be at the remote: at its
+// branch, and in this machine's inbox.
+func (s *Store) there(ref plumbing.ReferenceName, bars []Bar) ([]plumbing.Hash, error) {
+	known, err := s.refOrZero(trackingRef(ref))
+	tips := []plumbing.Hash{known}
+	for _, bar := range bars {
+		if err == nil && bar.Branch == ref.Short() && bar.Inbox != "" {
+			known, err = s.refOrZero(trackingRef(inboxRef(bar.Inbox)))
+			tips = append(tips, known)
+		}
+	}
+	return tips, err
+}
+
+// aheadOf counts the events from any of some commits to a newer one, or from
+// the beginning.
+func (s *Store) aheadOf(ctx context.Context, at plumbing.Hash, known []plumbing.Hash) (n int, err error) {
+	for ; !at.IsZero() && !slices.Contains(known, at); n++ {
+		if err := ctx.Err(); err != nil {
+			return 0, context.Cause(ctx)
+		}
+		c, err := s.commitInfo(at)
+		if err != nil {
+			return 0, err
+		}
+		if c.parent.IsZero() {
+			return n, nil // the root is no event
+		}
+		at = c.parent
+	}
+	return n, nil
 }
 
 // allPushed tells whether the remote is known to have all there is, but for
@@ -57,12 +92,12 @@ func (s *Store) allPushed() (bool, error) {
 		return false, err
 	}
 	for _, ref := range syncBranches {
-		known, err := s.refOrZero(trackingRef(ref))
+		known, err := s.there(ref, holds.bars)
 		if err != nil {
 			return false, err
 		}
 		at, err := s.tip(ref)
-		for err == nil && at != known {
+		for err == nil && !slices.Contains(known, at) {
 			var c commitInfo
 			if c, err = s.commitInfo(at); err != nil || !holds.has(ref, c.id) {
 				return false, err
@@ -112,11 +147,7 @@ func (s *Store) writeSyncState(state *RemoteState) error {
 	if err != nil {
 		return err
 	}
-	temp := s.syncStatePath() + ".tmp"
-	if err := os.WriteFile(temp, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, s.syncStatePath())
+	return writeWhole(s.syncStatePath(), text)
 }
 
 // forgetRemote forgets what another remote had: its branches are none of the

@@ -45,7 +45,8 @@ the page:
                              refused: [{branch, commit, path, reason}], held,
                              notes, rescued}
   remote                    {url, unpushed, last_try, last_sync, problem,
-                             held: [{id, from, what, reason, since, again}]}
+                             held: [{id, from, what, reason, since, again}],
+                             barred: [{branch, inbox, reason, again}]}
   doctor                    {ok, checks: [{check, ok, says}]}
   verify                    {store, ok, objects, commits, messages, packs,
                              problems, repaired}

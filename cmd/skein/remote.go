@@ -108,6 +108,14 @@ type jsonRemote struct {
 	LastSync string     `json:"last_sync,omitempty"`
 	Problem  string     `json:"problem,omitempty"`
 	Held     []jsonHeld `json:"held,omitempty"`
+	Barred   []jsonBar  `json:"barred,omitempty"`
+}
+
+type jsonBar struct {
+	Branch string `json:"branch"`
+	Inbox  string `json:"inbox,omitempty"`
+	Reason string `json:"reason"`
+	Again  string `json:"again"`
 }
 
 type jsonHeld struct {
@@ -123,6 +131,9 @@ func toJSONRemote(r *gitstore.RemoteState) jsonRemote {
 	return jsonRemote{r.URL, r.Unpushed, stampOrNone(r.LastTry), stampOrNone(r.LastSync), r.Problem,
 		convert(r.Held, func(h gitstore.Held) jsonHeld {
 			return jsonHeld{h.ID.String(), h.From, h.What, h.Reason, stampOrNone(h.Since), stampOrNone(h.Again)}
+		}),
+		convert(r.Barred, func(b gitstore.Bar) jsonBar {
+			return jsonBar{b.Branch, b.Inbox, b.Reason, stampOrNone(b.Again)}
 		})}
 }
 
@@ -161,6 +172,9 @@ func remoteText(r *gitstore.RemoteState) string {
 	}
 	if r.Problem != "" {
 		b.WriteString("problem: " + render.Line(r.Problem) + "\n")
+	}
+	for _, bar := range r.Barred {
+		b.WriteString("barred: " + render.Line(bar.String()) + "\n")
 	}
 	for _, held := range r.Held {
 		b.WriteString("held back: " + render.Line(held.String()) + "\n")

@@ -25,7 +25,10 @@ repeated. Add a remote first: "skein remote add URL".
 
 A message that the remote's rules refuse, such as one with a secret in it, stays
 on this machine, and the rest is pushed without it; "skein remote show" lists
-such messages. They are tried again by themselves after an hour, then less often.`,
+such messages. They are tried again by themselves after an hour, then less often.
+
+If the remote does not let this machine push to main, what is new goes to a branch
+of its own, inbox/ and an id, until "skein sync --fold" is run where that is allowed.`,
 		Example: `  skein sync
   skein sync --dry-run`,
 		Args: takes(0, 0, ""),
@@ -36,6 +39,7 @@ such messages. They are tried again by themselves after an hour, then less often
 	flags.BoolVar(&o.Restore, "restore", false, "put branches back onto a remote that has lost them")
 	flags.BoolVar(&o.Repair, "repair", false, "replace branches of the remote that hold what skein refuses")
 	flags.BoolVar(&o.Retry, "retry", false, "try again to push what the remote has refused before")
+	flags.BoolVar(&o.Fold, "fold", false, "take in what waits in the inboxes of machines that may not push to main")
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
@@ -49,9 +50,9 @@ func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, branches []plumbi
 // advertised are those of the branches that a remote has.
 func advertised(adv *packp.AdvRefs, branches []plumbing.ReferenceName) Tips {
 	tips := Tips{}
-	for _, ref := range branches {
-		if h, ok := adv.References[ref.String()]; ok {
-			tips[ref] = h
+	for name, h := range adv.References {
+		if slices.ContainsFunc(branches, func(ref plumbing.ReferenceName) bool { return matches(ref, name) }) {
+			tips[plumbing.ReferenceName(name)] = h
 		}
 	}
 	return tips

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -20,7 +21,8 @@ const config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 // Fetch brings what the branches hold that is not in r.Objects into dir, which
 // it makes a bare repository and which must not be there yet. It returns those
 // of the branches that exist, with an id each; a remote without any is no
-// error. What has come is complete as git understands it, and nothing of it is
+// error. A branch may be a pattern, as refs/heads/inbox/*, for all that there
+// are. What has come is complete as git understands it, and nothing of it is
 // checked otherwise.
 func (r *Remote) Fetch(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
 	if err := makeRepository(dir); err != nil {
@@ -86,12 +88,18 @@ func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.Refe
 	for line := range strings.Lines(out) {
 		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		for _, ref := range branches {
-			if name == ref.String() && plumbing.IsHash(id) {
-				tips[ref] = plumbing.NewHash(id)
+			if matches(ref, name) && plumbing.IsHash(id) {
+				tips[plumbing.ReferenceName(name)] = plumbing.NewHash(id)
 			}
 		}
 	}
 	return tips, nil
+}
+
+// matches tells whether a branch or pattern stands for the branch of a name.
+func matches(branch plumbing.ReferenceName, name string) bool {
+	ok, err := path.Match(branch.String(), name)
+	return ok && err == nil
 }
 
 // makeRepository makes an empty bare repository, without the templates that
@@ -114,15 +122,30 @@ func makeRepository(dir string) error {
 func readTips(dir string, branches []plumbing.ReferenceName) (Tips, error) {
 	tips := Tips{}
 	for _, ref := range branches {
-		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref.String())))
-		id := strings.TrimSpace(string(text))
-		if err == nil && !plumbing.IsHash(id) {
-			err = fmt.Errorf("%q is no id of an object of SHA-1", id)
+		files := []string{filepath.Join(dir, filepath.FromSlash(ref.String()))}
+		if strings.Contains(ref.String(), "*") {
+			var err error
+			if files, err = filepath.Glob(files[0]); err != nil {
+				return nil, fmt.Errorf("list what was fetched of %s: %w", ref.Short(), err)
+			}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read what was fetched of %s: %w", ref.Short(), err)
+		for _, file := range files {
+			h, err := readTip(file)
+			if err != nil {
+				return nil, fmt.Errorf("read what was fetched of %s: %w", ref.Short(), err)
+			}
+			name := filepath.ToSlash(strings.TrimPrefix(file, dir+string(filepath.Separator)))
+			tips[plumbing.ReferenceName(name)] = h
 		}
-		tips[ref] = plumbing.NewHash(id)
 	}
 	return tips, nil
+}
+
+func readTip(file string) (plumbing.Hash, error) {
+	text, err := os.ReadFile(file)
+	id := strings.TrimSpace(string(text))
+	if err == nil && !plumbing.IsHash(id) {
+		err = fmt.Errorf("%q is no id of an object of SHA-1", id)
+	}
+	return plumbing.NewHash(id), err
 }

@@ -1,0 +1,232 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/odb"
+	"skein/gitstore/remote"
+)
+
+// This file brings a branch of this store and the same branch of a remote to
+// one line of commits.
+
+// replica is one branch during a sync.
+type replica struct {
+	*inspection
+	tracked plumbing.Hash // what stands in our ref for it
+	known   plumbing.Hash // where the remote's branch was when we last knew; zero: never
+}
+
+// knownTip returns what stands in our ref for a branch of the remote, and where
+// the remote's branch was when we last knew. A root stands for nothing known:
+// every remote has it, and a ref in a store is never taken away.
+func (s *Store) knownTip(ref plumbing.ReferenceName) (tracked, known plumbing.Hash, err error) {
+	tracked, err = s.refOrZero(trackingRef(ref))
+	if err != nil || tracked.IsZero() {
+		return tracked, tracked, err
+	}
+	c, err := s.commitInfo(tracked)
+	if err != nil || c.parent.IsZero() {
+		return tracked, plumbing.ZeroHash, err
+	}
+	return tracked, tracked, nil
+}
+
+// rewritten tells whether the remote's branch is not built on what it was.
+func (r *replica) rewritten(ctx context.Context) (bool, error) {
+	if r.known.IsZero() || r.tip.IsZero() || r.known == r.base || r.known == r.tip {
+		return false, nil
+	}
+	if r.base.IsZero() {
+		return true, nil
+	}
+	built, err := r.s.isAncestor(ctx, r.known, r.base)
+	return !built, err
+}
+
+// takeOver brings the objects of clean branches into the store, and notes where
+// the remote is. A branch of ours whose history the remote has replaced is kept
+// under a name of its own, which is returned.
+func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (rescued []string, err error) {
+	allClean := true
+	var needed []plumbing.Hash
+	for _, r := range branches {
+		allClean = allClean && r.clean()
+		if r.clean() {
+			needed = append(needed, r.needed...)
+		}
+	}
+	release := func() error { return nil }
+	if allClean && len(a.packs) > 0 {
+		if release, err = s.adopt(a); err != nil {
+			return nil, fmt.Errorf("take over what was fetched: %w", err)
+		}
+		needed = nil
+	}
+	unlock, err := s.db.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	b, err := s.copyObjects(a, needed)
+	if err != nil {
+		return nil, fmt.Errorf("take over what was fetched: %w", err)
+	}
+	moved := false
+	for _, r := range branches {
+		names, err := s.noteRemote(ctx, b, r)
+		if err != nil {
+			return nil, err
+		}
+		rescued = append(rescued, names...)
+		moved = moved || r.clean() && !r.tip.IsZero() && r.tip != r.tracked
+	}
+	if moved {
+		err = b.Commit()
+	}
+	return rescued, errors.Join(err, release())
+}
+
+// adopt takes over whole packs.
+func (s *Store) adopt(a *arrival) (release func() error, err error) {
+	if err := a.release(); err != nil {
+		return nil, err
+	}
+	var releases []func() error
+	for _, pack := range a.packs {
+		one, err := s.db.Adopt(pack)
+		if err != nil {
+			return nil, err
+		}
+		releases = append(releases, one)
+	}
+	return func() (err error) {
+		for _, one := range releases {
+			err = errors.Join(err, one())
+		}
+		return err
+	}, nil
+}
+
+// copyObjects adds objects to a batch; what does not fit is committed before.
+func (s *Store) copyObjects(a *arrival, needed []plumbing.Hash) (*odb.Batch, error) {
+	b := s.db.NewBatch()
+	for _, h := range needed {
+		t, data, err := a.objects.Get(h)
+		if err != nil {
+			return nil, err
+		}
+		if b.Size() > maxGroup {
+			if err := b.Commit(); err != nil {
+				return nil, err
+			}
+			b = s.db.NewBatch()
+		}
+		b.Add(t, data)
+	}
+	return b, nil
+}
+
+// noteRemote has a batch note where the remote's branch is.
+func (s *Store) noteRemote(ctx context.Context, b *odb.Batch, r *replica) (rescued []string, err error) {
+	if !r.clean() || r.tip.IsZero() || r.tip == r.tracked {
+		return nil, nil
+	}
+	b.Move(trackingRef(r.ref), r.tracked, r.tip)
+	replaced, err := r.rewritten(ctx)
+	if err != nil || !replaced {
+		return nil, err
+	}
+	ours, err := s.tip(r.ref)
+	if err != nil {
+		return nil, err
+	}
+	name := plumbing.ReferenceName("refs/skein/rescue/" + s.now().UTC().Format("20060102T150405.000Z") + "-" + r.ref.Short())
+	b.Move(name, plumbing.ZeroHash, ours)
+	return []string{name.String()}, nil
+}
+
+// converge makes the branch of this store hold everything that the remote's
+// holds, and returns how many events of ours were committed again.
+func (r *syncRun) converge(ctx context.Context, b *replica) (replayed int, err error) {
+	ours, err := r.s.tip(b.ref)
+	if err != nil || b.tip.IsZero() || b.tip == ours {
+		return 0, err
+	}
+	if !b.fresh(b.tip) {
+		behind, err := r.s.isAncestor(ctx, b.tip, ours)
+		if err != nil || behind {
+			return 0, err
+		}
+	}
+	return r.replay(ctx, b.ref, b.tip)
+}
+
+// replay puts our events that a commit lacks on top of it: last, those that are
+// held back, so that all the others can be pushed without them.
+func (r *syncRun) replay(ctx context.Context, ref plumbing.ReferenceName, on plumbing.Hash) (n int, err error) {
+	again := &replay{s: r.s, ref: ref, base: on, last: func(g graft) bool { return r.holds.has(ref, g.event.ID) }}
+	return again.run(ctx)
+}
+
+// pick puts the events of a branch that is not clean on top of ours.
+func (s *Store) pick(ctx context.Context, r *replica) (n int, err error) {
+	var grafts []graft
+	for _, e := range r.events {
+		data, err := r.read(e.hash, plumbing.BlobObject)
+		if err != nil {
+			return 0, err
+		}
+		g, err := parseGraft(r.ref, e.leaf, data)
+		if err != nil {
+			return 0, err
+		}
+		grafts = append(grafts, g)
+	}
+	return s.graftForeign(ctx, r.ref, grafts)
+}
+
+// pushed notes that the remote has a branch as we have it.
+func (s *Store) pushed(ctx context.Context, u remote.Update) error {
+	unlock, err := s.db.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	known, err := s.refOrZero(trackingRef(u.Branch))
+	if err != nil || known == u.New {
+		return err
+	}
+	b := s.db.NewBatch()
+	b.Move(trackingRef(u.Branch), known, u.New)
+	return b.Commit()
+}
+
+// IsPushed tells whether the remote is known to have a message. known is false
+// if the store has no remote.
+func (s *Store) IsPushed(m *Message) (pushed, known bool, err error) {
+	if address, err := s.RemoteURL(); err != nil || address == "" {
+		return false, false, err
+	}
+	at, err := s.refOrZero(trackingRef(mainRef))
+	if err != nil || at.IsZero() {
+		return false, true, err
+	}
+	tree, err := s.rootTree(at)
+	if err != nil {
+		return false, true, err
+	}
+	root, err := rootDir(s.tree, tree)
+	if err != nil {
+		return false, true, err
+	}
+	h, _, _, err := parsePlace(mainRef, m.Path)
+	if err == nil {
+		pushed, err = holdsEvent(root, h, &m.Event, plumbing.ZeroHash)
+	}
+	return pushed, true, err
+}

@@ -1,0 +1,163 @@
+package gitstore
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestProtectedMain: a machine that may not push to main pushes to a branch of
+// its own, and one that may takes that in; also when the host's words do not
+// say that it is the branch, and when one of the messages is refused besides.
+func TestProtectedMain(t *testing.T) {
+	for name, says := range map[string]string{"in plain words": "main is a protected branch", "in its own words": "computer says no"} {
+		t.Run(name, func(t *testing.T) { protectedMain(t, says) })
+	}
+}
+
+func protectedMain(t *testing.T, says string) {
+	dir, address := bareRemote(t)
+	protect := func() {
+		setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo '"+says+"' >&2; exit 1; }\n")
+	}
+	allow := func() {
+		if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setHook(t, dir, "pre-receive", secretHook)
+	a, b := synced(t, address), synced(t, address)
+	say(t, b, "bob", "first")
+	sync1(t, b, SyncOptions{})
+	protect()
+	for _, text := range []string{"one", "two", "hunter2", "three", "four"} {
+		say(t, a, "mary", text)
+	}
+	r := sync1(t, a, SyncOptions{})
+	if len(r.HeldBack) != 1 || len(r.Held) > 0 || r.Pushed != 5 || !strings.Contains(strings.Join(r.Notes, "\n"), "skein sync --fold") {
+		t.Fatalf("%+v", r)
+	}
+	inbox := git(t, dir, "for-each-ref", "--format=%(refname)", "refs/heads/inbox")
+	if n := git(t, dir, "rev-list", "--count", "main.."+inbox); n != "4" {
+		t.Fatalf("%s events wait in %s", n, inbox)
+	}
+	if done, err := a.allPushed(); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	if r = sync1(t, a, SyncOptions{}); r.Pushes > 0 {
+		t.Fatalf("a sync of nothing pushes: %+v", r)
+	}
+	say(t, a, "mary", "five")
+	if r = sync1(t, a, SyncOptions{}); r.Pushed != 1 || r.Pushes != 1 {
+		t.Fatalf("%+v", r)
+	}
+
+	allow()
+	if r = sync1(t, b, SyncOptions{}); r.Fetched > 1 { // mary's profile
+		t.Fatalf("taken in without being asked to: %+v", r)
+	}
+	if r = sync1(t, b, SyncOptions{Fold: true}); r.Fetched != 5 || r.Pushed != 5 {
+		t.Fatalf("%+v", r)
+	}
+	protect()
+	if r = sync1(t, a, SyncOptions{}); r.Pushes+r.Replayed > 0 || !strings.Contains(r.Notes[1], says) {
+		t.Fatalf("%+v", r)
+	}
+	say(t, a, "mary", "six")
+	if r = sync1(t, a, SyncOptions{}); r.Pushed != 1 || r.Pushes != 1 {
+		t.Fatalf("%+v", r)
+	}
+	allow()
+	if r = sync1(t, b, SyncOptions{Fold: true}); r.Fetched != 1 || r.Pushed != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if n := git(t, dir, "rev-list", "--count", "main"); n != "8" {
+		t.Fatalf("main has %s commits", n)
+	}
+	say(t, a, "mary", "seven")
+	if r = sync1(t, a, SyncOptions{Retry: true}); r.Pushed != 1 || len(r.HeldBack) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if state, err := a.RemoteState(t.Context()); err != nil || len(state.Barred) > 0 || state.Unpushed != 1 {
+		t.Fatalf("%+v, %v", state, err) // the one with the secret
+	}
+	if h := checkQuiet(t, a); len(h.ids) != 9 {
+		t.Fatalf("%d messages", len(h.ids))
+	}
+	git(t, dir, "fsck", "--strict")
+}
+
+// TestNothingMayBePushed: a remote that refuses everything is left alone for a
+// while, and the store goes on.
+func TestNothingMayBePushed(t *testing.T) {
+	dir, address := bareRemote(t)
+	setHook(t, dir, "pre-receive", "#!/bin/sh\necho 'this repository is archived' >&2\nexit 1\n")
+	a := synced(t, address)
+	for range 5 {
+		say(t, a, "mary", "hello "+strings.Repeat("x", 5))
+	}
+	r := sync1(t, a, SyncOptions{})
+	if len(r.Held) != 2 || !strings.Contains(r.Held[0], "this repository is archived") || len(r.HeldBack) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r.Pushes > 4*maxIsolating {
+		t.Fatalf("%d pushes", r.Pushes)
+	}
+	if r = sync1(t, a, SyncOptions{}); r.Pushes > 0 || len(r.Held) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	if err := os.Remove(filepath.Join(dir, "hooks", "pre-receive")); err != nil {
+		t.Fatal(err)
+	}
+	if r = sync1(t, a, SyncOptions{Retry: true}); len(r.Held) > 0 || r.Pushed == 0 {
+		t.Fatalf("%+v", r)
+	}
+	if state, err := a.RemoteState(t.Context()); err != nil || len(state.Barred) > 0 || state.Unpushed > 0 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+}
+
+// TestACopiedStore goes on as a replica of its own, wherever it was copied to.
+func TestACopiedStore(t *testing.T) {
+	dir, address := bareRemote(t)
+	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
+	a := synced(t, address)
+	say(t, a, "mary", "from the first")
+	sync1(t, a, SyncOptions{})
+	o, log := quiet, &bytes.Buffer{} // only Sync writes to it, as the index is off
+	o.Dir, o.Logger = filepath.Join(t.TempDir(), "copy"), slog.New(slog.NewTextHandler(log, nil))
+	if err := os.CopyFS(o.Dir, os.DirFS(a.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	b := openTest(t, o)
+	say(t, b, "bob", "from the copy")
+	sync1(t, b, SyncOptions{})
+	sync1(t, b, SyncOptions{})
+	if n := strings.Count(log.String(), "was copied or moved here"); n != 1 {
+		t.Fatalf("it is said %d times:\n%s", n, log)
+	}
+	if refs := git(t, dir, "for-each-ref", "refs/heads/inbox"); strings.Count(refs, "refs/heads/inbox/") != 2 {
+		t.Fatalf("the remote has\n%s", refs)
+	}
+
+	// A machine that was copied as a whole cannot be told from the first, but
+	// by what is in its inbox.
+	for name, s := range map[string]*Store{"a": a, "b": b} {
+		here, err := s.here()
+		if err != nil {
+			t.Fatal(err)
+		}
+		here.ID = "00000000"
+		if err := s.writeReplica(here); err != nil {
+			t.Fatal(err)
+		}
+		say(t, s, "mary", "again "+name)
+		sync1(t, s, SyncOptions{})
+	}
+	if refs := git(t, dir, "for-each-ref", "refs/heads/inbox"); strings.Count(refs, "refs/heads/inbox/") != 4 {
+		t.Fatalf("the remote has\n%s", refs)
+	}
+}
