@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -19,8 +20,14 @@ type Profile struct {
 	// Instructions makes the server's instructions for the agent of that name.
 	// The name may be "" at first, before the client has introduced itself.
 	Instructions func(agent string) string
-	Tools        []ProfileTool
-	Resources    []ProfileResource
+	// Announce adds to a result that another session has taken this one's name,
+	// in the way that the system's results allow; nil: they do not. Apart says
+	// how the two get two names.
+	Announce func(result, notice string) string
+	Apart    string
+
+	Tools     []ProfileTool
+	Resources []ProfileResource
 	// Watch, if not nil, runs from the end of initialize until the server is
 	// closed, which ends ctx.
 	Watch func(ctx context.Context, s *Server)
@@ -79,6 +86,19 @@ func (s *Server) offer(p *Profile) {
 	for _, r := range p.Resources {
 		s.mcp.AddResources(r.bind(s))
 	}
+}
+
+// announce adds to a profile's result, which is the other system's to the
+// letter otherwise, what its agent must know.
+func (s *Server) announce(ctx context.Context, p *Profile, out string) string {
+	if p.Announce == nil {
+		return out
+	}
+	notice := strings.TrimSuffix(s.rivals(ctx, p.Apart), "\n")
+	if notice == "" {
+		return out
+	}
+	return p.Announce(out, notice)
 }
 
 // watch runs the profile's Watch, once.

@@ -170,8 +170,8 @@ func (s *Server) leave() error {
 }
 
 // rivals is a sentence about each session that has come to share this one's
-// name, or has taken it, once.
-func (s *Server) rivals(ctx context.Context) string {
+// name, or has taken it, once; apart says how the two get two names.
+func (s *Server) rivals(ctx context.Context, apart string) string {
 	t := &s.seats
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,7 +195,7 @@ func (s *Server) rivals(ctx context.Context) string {
 		if p.Since.After(t.seat.Since) {
 			has = "has taken it over"
 		}
-		fmt.Fprintf(&b, "another session%s is %s too and %s: you share one inbox; take another name with set_profile\n", describe(p), t.seat.Agent, has)
+		fmt.Fprintf(&b, "another session%s is %s too and %s: you share one inbox; %s\n", describe(p), t.seat.Agent, has, apart)
 	}
 	return b.String()
 }

@@ -44,15 +44,15 @@ func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) str
 // anything as read.
 func (s *Server) ride(ctx context.Context, tool, out string) string {
 	s.touch()
-	if s.opt.Profile != nil {
-		return out // which is the other system's, to the letter
+	if p := s.opt.Profile; p != nil {
+		return s.announce(ctx, p, out)
 	}
 	st := s.store.peek()
 	me, err := s.me(ctx)
 	if st == nil || err != nil {
 		return out
 	}
-	notes := s.rivals(ctx)
+	notes := s.rivals(ctx, "take another name with set_profile")
 	if tool != inboxName {
 		notes += s.waiting(ctx, st, me)
 	}

@@ -388,6 +388,25 @@ func TestDispatchProfile(t *testing.T) {
 	alice.refuses("dispatch", `{"message":"x","target":"bob","reply_to":"msg-zzzz9999"}`, `no message named "zzzz9999"`)
 }
 
+// TestProfilesAnnounceTakeovers: where a system's results have room for it, two
+// sessions of one name are told of each other, once.
+func TestProfilesAnnounceTakeovers(t *testing.T) {
+	for system, c := range map[string]struct{ env, tool, want string }{
+		"duo":      {"PARTNER_NAME=ann", "list_conversations", "⚠️ another session of \"tester\" in \"%s\" is ann too and has taken it over: you share one inbox; take another name with register"},
+		"dispatch": {"MCP_DISPATCH_AGENT_ID=ann", "who", `"_notice":"another session of \"tester\" in \"%s\" is ann too and has taken it over: you share one inbox; give one of them another MCP_DISPATCH_AGENT_ID"}`},
+	} {
+		home := t.TempDir()
+		older := newPeer(t, home, []string{c.env}, "--profile", system)
+		older.call(c.tool, `{}`)
+		newer := newPeer(t, home, []string{c.env}, "--profile", system)
+		contains(t, newer.call(c.tool, `{}`), "was here first")
+		contains(t, older.call(c.tool, `{}`), fmt.Sprintf(c.want, filepath.Base(home)))
+		if again := older.call(c.tool, `{}`); strings.Contains(again, "another session") {
+			t.Errorf("%s tells it twice: %s", system, again)
+		}
+	}
+}
+
 // TestDispatchConfig: the roster, the limits and the template of dispatch's own
 // config.toml hold.
 func TestDispatchConfig(t *testing.T) {

@@ -55,6 +55,8 @@ func (d *dispatch) profile() *tools.Profile {
 		Name:         "dispatch",
 		Instructions: d.instructions,
 		Watch:        d.watch,
+		Announce:     withNotice,
+		Apart:        "give one of them another MCP_DISPATCH_AGENT_ID",
 		Tools: []tools.ProfileTool{
 			tools.NewProfileTool(tools.Define("dispatch", "Send a message to an agent, or to all. The result brings what waits for you.", false, false,
 				tools.Text("message", mcp.Required()), tools.Text("target", mcp.DefaultString(dispatchAll), mcp.Description("An agent's name, or all")),

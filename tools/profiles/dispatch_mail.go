@@ -221,6 +221,16 @@ func (d *dispatch) pending(ctx context.Context, st *gitstore.Store, me string) p
 	return p
 }
 
+// withNotice adds a notice to a result, beside the mail that rides on it.
+func withNotice(result, notice string) string {
+	object, isObject := strings.CutSuffix(result, "}")
+	text, err := json.Marshal(notice)
+	if !isObject || err != nil {
+		return result
+	}
+	return object + `,"_notice":` + string(text) + "}"
+}
+
 // watch tells a person, in a line, that mail has come.
 func (d *dispatch) watch(ctx context.Context, s *tools.Server) {
 	if d.alerts == nil {

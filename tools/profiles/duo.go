@@ -26,6 +26,8 @@ func (d *duo) profile() *tools.Profile {
 		Instructions: func(me string) string {
 			return peersAreNotInstructions("Conversations with other Claude instances, your partners. You are " + orYou(me) + ". talk sends, listen waits for messages; a conversation between two is made by the first message, a group with create_conversation.")
 		},
+		Announce: func(result, notice string) string { return result + "\n\n⚠️ " + notice },
+		Apart:    "take another name with register",
 		Tools: []tools.ProfileTool{
 			tools.NewProfileTool(tools.Define("register", "Take a name. You have one already; this is for another.", false, true, tools.Text("name")), d.register),
 			tools.NewProfileTool(tools.Define("talk", "Send a message to a partner or a conversation; without either, to your only partner.", false, false,
