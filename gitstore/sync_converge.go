@@ -205,28 +205,3 @@ func (s *Store) pushed(ctx context.Context, u remote.Update) error {
 	b.Move(trackingRef(u.Branch), known, u.New)
 	return b.Commit()
 }
-
-// IsPushed tells whether the remote is known to have a message. known is false
-// if the store has no remote.
-func (s *Store) IsPushed(m *Message) (pushed, known bool, err error) {
-	if address, err := s.RemoteURL(); err != nil || address == "" {
-		return false, false, err
-	}
-	at, err := s.refOrZero(trackingRef(mainRef))
-	if err != nil || at.IsZero() {
-		return false, true, err
-	}
-	tree, err := s.rootTree(at)
-	if err != nil {
-		return false, true, err
-	}
-	root, err := rootDir(s.tree, tree)
-	if err != nil {
-		return false, true, err
-	}
-	h, _, _, err := parsePlace(mainRef, m.Path)
-	if err == nil {
-		pushed, err = holdsEvent(root, h, &m.Event, plumbing.ZeroHash)
-	}
-	return pushed, true, err
-}

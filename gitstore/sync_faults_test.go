@@ -223,8 +223,8 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 				}
 				status.Store(0)
 				sync1(t, s, SyncOptions{})
-				if there, _, err := s.IsPushed(m); err != nil || !there {
-					t.Errorf("after %d: %v, %v", code, there, err)
+				if got, err := s.Deliveries(m); err != nil || !got[0].Pushed {
+					t.Errorf("after %d: %v, %v", code, got, err)
 				}
 			}
 			checkQuiet(t, s)
@@ -311,8 +311,8 @@ func TestAHostileRepository(t *testing.T) {
 		t.Fatalf("%d of 2 messages", len(h.ids))
 	}
 	sync1(t, s, SyncOptions{Repair: true})
-	if there, _, err := s.IsPushed(m); err != nil || !there {
-		t.Fatal(there, err)
+	if got, err := s.Deliveries(m); err != nil || !got[0].Pushed {
+		t.Fatal(got, err)
 	}
 	if h := checkBranch(t, dir, "main"); len(h.ids) != 2 {
 		t.Fatalf("the remote has %d of 2 messages", len(h.ids))

@@ -50,10 +50,18 @@ func protectedMain(t *testing.T, says string) {
 	if r = sync1(t, a, SyncOptions{}); r.Pushes > 0 {
 		t.Fatalf("a sync of nothing pushes: %+v", r)
 	}
-	say(t, a, "mary", "five")
+	five := say(t, a, "mary", "five")
+	isAt := func(want Delivery) {
+		t.Helper()
+		if got, err := a.Deliveries(five); err != nil || len(got) != 1 || got[0] != want {
+			t.Fatalf("%+v, %v; want %+v", got, err, want)
+		}
+	}
+	isAt(Delivery{})
 	if r = sync1(t, a, SyncOptions{}); r.Pushed != 1 || r.Pushes != 1 {
 		t.Fatalf("%+v", r)
 	}
+	isAt(Delivery{Inbox: strings.TrimPrefix(inbox, "refs/heads/")})
 
 	allow()
 	if r = sync1(t, b, SyncOptions{}); r.Fetched > 1 { // mary's profile
@@ -66,6 +74,7 @@ func protectedMain(t *testing.T, says string) {
 	if r = sync1(t, a, SyncOptions{}); r.Pushes+r.Replayed > 0 || !strings.Contains(r.Notes[1], says) {
 		t.Fatalf("%+v", r)
 	}
+	isAt(Delivery{Pushed: true})
 	say(t, a, "mary", "six")
 	if r = sync1(t, a, SyncOptions{}); r.Pushed != 1 || r.Pushes != 1 {
 		t.Fatalf("%+v", r)

@@ -79,11 +79,9 @@ func TestOneMessageIsRefused(t *testing.T) {
 	if r = sync1(t, a, SyncOptions{}); r.Fetched == 0 || r.Pushes > 0 {
 		t.Fatalf("%+v", r)
 	}
-	if there, known, err := a.IsPushed(later); !there || !known || err != nil {
-		t.Fatal(there, known, err)
-	}
-	if there, _, err := a.IsPushed(secret); there || err != nil {
-		t.Fatal(there, err)
+	got, err := a.Deliveries(later, secret)
+	if err != nil || len(got) != 2 || got[0] != (Delivery{Pushed: true}) || got[1].Pushed || !strings.Contains(got[1].Held, "a secret was found") {
+		t.Fatalf("%+v, %v", got, err)
 	}
 	if h := checkQuiet(t, a); len(h.ids) != 42 || !slices.Contains(h.ids, secret.ID.String()) {
 		t.Fatalf("%d messages here", len(h.ids))

@@ -57,17 +57,21 @@ func runInbox(ctx context.Context, a *app, o inboxOptions) error {
 		return err
 	}
 	var in *gitstore.Inbox
+	var got []gitstore.Delivery
 	err = a.reading(ctx, func(s *gitstore.Store) (err error) {
 		in, err = s.Inbox(ctx, gitstore.InboxQuery{
 			Agent: agent, Thread: a.thread(o.thread), From: o.from, Tag: o.tag,
 			IncludeRead: o.all, MarkRead: o.markRead, Limit: o.limit, Cursor: o.cursor,
 		})
+		if err == nil && a.json {
+			got, err = s.Deliveries(in.Messages...)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	inbox := jsonInbox{in.Agent, a.cfg.Store, convert(in.Messages, toJSONMessage), in.Total, in.Next}
+	inbox := jsonInbox{in.Agent, a.cfg.Store, delivered(in.Messages, got), in.Total, in.Next}
 	err = a.show(inbox, func(t render.Terminal) string { return t.Timeline(convert(in.Messages, drawn), nil) })
 	a.noteInbox(in)
 	return err

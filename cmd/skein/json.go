@@ -61,7 +61,7 @@ the page:
 
   message  {id, short, thread, from, to, at, title, body, reply_to, tags,
             priority, expires, require_ack, payload, path, commit,
-            receipts: [{agent, state, at}], pushed, pending}
+            receipts: [{agent, state, at}], pushed, waits_in, held, pending}
   thread   {thread, project, title, description, status, members, messages,
             first, last, last_from, opened_by}
   change   {id, thread, project, from, at, title, description, status, add,
@@ -101,7 +101,9 @@ type jsonMessage struct {
 	Path       string          `json:"path,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
 	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read, show and sent
-	Pushed     *bool           `json:"pushed,omitempty"`   // show, where the store has a remote: the remote has it
+	Pushed     *bool           `json:"pushed,omitempty"`   // show, read and inbox, where the store has a remote: it has it
+	Inbox      string          `json:"waits_in,omitempty"` // the remote's branch in which it waits for main
+	Held       string          `json:"held,omitempty"`     // why the remote refuses it
 	Pending    []string        `json:"pending,omitempty"`  // show and sent: named recipients without a receipt
 }
 
@@ -252,6 +254,22 @@ func toJSONMessage(m *gitstore.Message) jsonMessage {
 		j.Receipts = append(j.Receipts, jsonReceipt{r.Agent, r.State, jsonTime(r.At)})
 	}
 	return j
+}
+
+// got says how far a message has got beyond this machine.
+func (j jsonMessage) got(d gitstore.Delivery) jsonMessage {
+	j.Pushed, j.Inbox, j.Held = &d.Pushed, d.Inbox, d.Held
+	return j
+}
+
+// delivered is what JSON says of messages, and how far they have got; got is
+// nil if the store has no remote.
+func delivered(messages []*gitstore.Message, got []gitstore.Delivery) []jsonMessage {
+	out := convert(messages, toJSONMessage)
+	for i, d := range got {
+		out[i] = out[i].got(d)
+	}
+	return out
 }
 
 func toJSONThread(t event.Thread) jsonThread {

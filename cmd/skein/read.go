@@ -51,17 +51,21 @@ type jsonPage struct {
 
 func runRead(ctx context.Context, a *app, o readOptions) error {
 	var p *gitstore.Page
+	var got []gitstore.Delivery
 	err := a.reading(ctx, func(s *gitstore.Store) (err error) {
 		p, err = s.Read(ctx, gitstore.ReadQuery{
 			Thread: a.thread(o.thread), Since: o.since, Limit: o.limit, Cursor: o.cursor,
 		})
+		if err == nil && a.json {
+			got, err = s.Deliveries(p.Messages...)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	changes := changesShown(p)
-	page := jsonPage{toJSONThread(p.Thread), convert(p.Messages, toJSONMessage),
+	page := jsonPage{toJSONThread(p.Thread), delivered(p.Messages, got),
 		convert(changes, toJSONChange), p.Remaining, p.Older, p.Next}
 	err = a.show(page, func(t render.Terminal) string {
 		return t.Thread(p.Thread) + "\n" + t.Timeline(convert(p.Messages, drawnInThread), changes)

@@ -32,10 +32,10 @@ thread or a project shows the change.`,
 
 func runShow(ctx context.Context, a *app, name string) error {
 	var m *gitstore.Message
-	var pushed, remote bool
+	var got []gitstore.Delivery
 	err := a.reading(ctx, func(s *gitstore.Store) (err error) {
 		if m, err = s.Show(ctx, name); err == nil && m.Kind == event.KindMessage {
-			pushed, remote, err = s.IsPushed(m)
+			got, err = s.Deliveries(m)
 		}
 		return err
 	})
@@ -46,17 +46,28 @@ func runShow(ctx context.Context, a *app, name string) error {
 		return a.show(toJSONChange(&m.Event).in(m), func(t render.Terminal) string { return t.Change(home(m), &m.Event) })
 	}
 	j := toJSONSent(m)
-	if remote {
-		j.Pushed = &pushed
-		if !pushed {
-			a.note("it is not pushed yet")
-		}
+	if got != nil {
+		j = j.got(got[0])
+		a.noteDelivery(got[0])
 	}
 	return a.show(j, func(t render.Terminal) string {
 		d := drawnSent(m)
 		d.ID, d.Path, d.Commit = m.ID.String(), m.Path, m.Commit.String()
 		return t.Message(d)
 	})
+}
+
+// noteDelivery says what keeps a message from others.
+func (a *app) noteDelivery(d gitstore.Delivery) {
+	switch {
+	case d.Pushed:
+	case d.Held != "":
+		a.note(`it stays on this machine, because the remote refuses it: %s ("skein sync --retry" tries again)`, render.Line(d.Held))
+	case d.Inbox != "":
+		a.note(`it waits in the remote's branch %s until somebody who may push to main runs "skein sync --fold"`, d.Inbox)
+	default:
+		a.note("it is not pushed yet")
+	}
 }
 
 // home is what a change was made to: a thread, or a project, for which the
