@@ -27,6 +27,11 @@ func (b *bench) buildIndex(ctx context.Context, store string) (err error) {
 	if _, err := srv.tool("search", map[string]any{"kind": "projects"}); err != nil {
 		return err
 	}
+	return awaitIndex(ctx, store)
+}
+
+// awaitIndex waits until the index has seen both branches.
+func awaitIndex(ctx context.Context, store string) error {
 	tips, err := git(ctx, store, "rev-parse", "main", "agents")
 	if err != nil {
 		return err
@@ -35,7 +40,7 @@ func (b *bench) buildIndex(ctx context.Context, store string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, x.Close()) }()
+	defer func() { _ = x.Close() }()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -26,36 +26,59 @@ func memory(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.buildIndex(ctx, store); err != nil {
+		return nil, err
+	}
+	inbox := func(s *server) error {
+		_, err := s.tool("check_inbox", struct{}{})
+		return err
+	}
+	rows, err := b.memoryOf(ctx, store, []stage{
+		{"after initialize", func(*server) error { return nil }},
+		{"after check_inbox and read_thread", func(s *server) error {
+			_, err := s.tool("read_thread", map[string]any{"thread": "topic-00000"})
+			return errors.Join(inbox(s), err)
+		}},
+		{"after a search through all", func(s *server) error {
+			_, err := s.tool("search", map[string]any{"query": "nowhere-to-be-found"})
+			return err
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(indexDir(store)); err != nil {
+		return nil, err
+	}
+	more, err := b.memoryOf(ctx, store, []stage{{"after it has made the index from nothing", func(s *server) error {
+		return errors.Join(inbox(s), awaitIndex(ctx, store))
+	}}})
+	return append(rows, more...), errors.Join(err, b.drop(store))
+}
+
+// stage is what a server has done when its memory is looked at.
+type stage struct {
+	name string
+	do   func(s *server) error
+}
+
+func (b *bench) memoryOf(ctx context.Context, store string, stages []stage) (rows []row, err error) {
 	s, err := b.serve(ctx, store, "bench")
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
-	for _, stage := range []struct {
-		name string
-		do   func() error
-	}{
-		{"after initialize", func() error { return nil }},
-		{"after check_inbox and read_thread", func() error {
-			_, err := s.tool("check_inbox", struct{}{})
-			_, also := s.tool("read_thread", map[string]any{"thread": "topic-00000"})
-			return errors.Join(err, also)
-		}},
-		{"after a search through all", func() error {
-			_, err := s.tool("search", map[string]any{"query": "nowhere-to-be-found"})
-			return err
-		}},
-	} {
-		if err := stage.do(); err != nil {
-			return nil, errors.Join(err, s.stop())
+	defer func() { err = errors.Join(err, s.stop()) }()
+	for _, stage := range stages {
+		if err := stage.do(s); err != nil {
+			return nil, err
 		}
 		r, err := b.memoryRow(ctx, s.cmd.Process.Pid, stage.name)
 		if err != nil {
-			return nil, errors.Join(err, s.stop())
+			return nil, err
 		}
 		rows = append(rows, r)
 	}
-	return rows, errors.Join(s.stop(), b.drop(store))
+	return rows, nil
 }
 
 func (b *bench) memoryRow(ctx context.Context, pid int, stage string) (row, error) {
