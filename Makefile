@@ -23,6 +23,7 @@ TOOLS       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/skein-tools
 GOLANGCI    := $(TOOLS)/golangci-lint-v2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-v1.5.0
 CONFORMANCE := 0.1.16
+INSPECTOR   := 2.12.0
 
 .PHONY: help build install demo test race lint fuzz bench bench-peers conformance check soak cross
 
@@ -63,8 +64,9 @@ bench: build ## measure every figure of gitstore/BENCHMARKS.md (BENCH=-quick for
 bench-peers: build ## compare with other systems, installing them from the network
 	@go run ./cmd/skein-bench -peers -skein bin/skein $(BENCH)
 
-conformance: ## run the public conformance suite of MCP against the server (Node.js 22 or newer, and the network)
+conformance: ## run MCP's public conformance suite and inspector against the server (Node.js 22 or newer, and the network)
 	SKEIN_CONFORMANCE='npx --yes @modelcontextprotocol/conformance@$(CONFORMANCE)' go test -count=1 -v -run '^TestConformance$$' ./tools
+	SKEIN_INSPECTOR='npx --yes @modelcontextprotocol/inspector@$(INSPECTOR)' go test -count=1 -v -run '^TestInspector$$' ./cmd/skein
 
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
 	$(RACE) -short -timeout 40m -skip 'PowerLoss|FailingCalls' $(CONCURRENT)

@@ -21,16 +21,41 @@ import (
 // must answer.
 func addFixture(s *server.MCPServer) {
 	for _, set := range []server.ServerOption{
-		server.WithLogging(), server.WithElicitation(), server.WithCompletions(),
-		server.WithResourceCapabilities(true, false), server.WithPromptCapabilities(false),
+		server.WithLogging(), server.WithElicitation(), server.WithPromptCompletionProvider(nothingToComplete{}),
 	} {
 		set(s)
 	}
 	s.EnableSampling()
+	watchAnything(s.GetHooks())
 	addContentTools(s)
 	addTalkingTools(s)
 	addResources(s)
 	addPrompts(s)
+}
+
+// nothingToComplete stands in for skein's completions, which know only the
+// arguments of skein's prompts.
+type nothingToComplete struct{}
+
+func (nothingToComplete) CompletePromptArgument(context.Context, string, mcp.CompleteArgument, mcp.CompleteContext) (*mcp.Completion, error) {
+	return &mcp.Completion{Values: []string{}}, nil
+}
+
+// watchAnything lets a client subscribe to the suite's resource, past skein's
+// check that the resource is one of its own.
+func watchAnything(h *server.Hooks) {
+	checks := h.OnRequestInitialization
+	h.OnRequestInitialization = []server.OnRequestInitializationFunc{func(ctx context.Context, id, message any) error {
+		if line, ok := message.(json.RawMessage); ok && bytes.Contains(line, []byte(`"test://watched-resource"`)) {
+			return nil
+		}
+		for _, check := range checks {
+			if err := check(ctx, id, message); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
 }
 
 // The smallest picture and sound that are well formed.

@@ -51,9 +51,10 @@
 //
 // `make conformance` runs the server scenarios of MCP's public conformance suite
 // against this server, with the tools, prompts and resources that they ask for
-// by name added to skein's own. All checks pass. One scenario of 32 finds nothing
-// to check: server-sse-polling is about a server that ends a stream in the
-// middle of a call, to go on in another one, which mcp-go cannot do. Another
-// limit of mcp-go's shows now and then: a notification that is on its way when
-// its call is answered, such as the last progress of a wait, may be dropped.
+// by name added to skein's own, and then MCP's inspector over each set of tools
+// that skein can serve. All checks pass. One scenario of 32 finds nothing to
+// check: server-sse-polling is about a server that ends a stream in the middle
+// of a call, to go on in another one, which mcp-go cannot do. Another limit of
+// mcp-go's shows now and then: a notification that is on its way when its call
+// is answered, such as the last progress of a wait, may be dropped.
 package web
