@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -115,6 +116,9 @@ func (s *Server) watch() {
 
 // Store is the store, opened if it is not yet.
 func (s *Server) Store(ctx context.Context) (*gitstore.Store, error) { return s.open(ctx) }
+
+// Log is the server's log.
+func (s *Server) Log() *slog.Logger { return s.log }
 
 // Agent is the name of the agent that this call acts for.
 func (s *Server) Agent(ctx context.Context) (string, error) { return s.me(ctx) }

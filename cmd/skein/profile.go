@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/viper"
 
 	"skein/gitstore"
+	"skein/hooks"
 	"skein/tools"
 	"skein/tools/profiles"
 )
@@ -41,7 +42,7 @@ func (a *app) profile(o *serveOptions) (*tools.Profile, error) {
 	if o.client != "" && (o.profile != "relay" || !slices.Contains(relayClients, o.client)) {
 		return nil, usageError{errors.New("--client: goes with --profile relay, and is desktop or code")}
 	}
-	settings := profiles.Settings{Alerts: a.err}
+	settings := profiles.Settings{Alerts: a.err, Notify: hooks.Notify, Notice: noticeIn(os.Getenv("CLAUDE_PROJECT_DIR"))}
 	named := os.Getenv(env.store)
 	if o.profile == "dispatch" {
 		var dir string
@@ -68,6 +69,30 @@ func (a *app) profile(o *serveOptions) (*tools.Profile, error) {
 		}
 	}
 	return profiles.New(o.profile, settings)
+}
+
+// noticeIn leaves notices in the CLAUDE.md of a project; nil if the client has
+// not said which that is: a file is not made just anywhere.
+func noticeIn(project string) func(agent, line string) error {
+	if project == "" {
+		return nil
+	}
+	return func(agent, line string) error {
+		return hooks.SetNotice(filepath.Join(project, "CLAUDE.md"), agent, line)
+	}
+}
+
+// setupCode gives Claude Code the command /get.
+func (a *app) setupCode() error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return err
+	}
+	path, err := hooks.InstallGet(hooks.ClaudeDir(home))
+	if err == nil {
+		a.note("Claude Code has the command /get from its next start on; remove %s to take it back", path)
+	}
+	return err
 }
 
 // inheritStore makes the path that named another system's database name the

@@ -19,6 +19,7 @@ type serveOptions struct {
 	profile, client string
 	toolsets        []string
 	http            string
+	setupCode       bool
 }
 
 func newServeCmd(a *app) *cobra.Command {
@@ -55,11 +56,18 @@ is $BROKER_PORT, else 3210. Requests need the token that lies in the store's
 	flags.BoolVar(&o.readOnly, "read-only", false, "offer only the tools that change nothing")
 	flags.StringVar(&o.profile, "profile", "", "offer the tools of this `system` in place of skein's own")
 	flags.StringVar(&o.client, "client", "", "with --profile relay: be `desktop` or code")
+	flags.BoolVar(&o.setupCode, "setup-code", false, "with --profile relay: give Claude Code the command /get, and end")
 	flags.StringVar(&o.http, "http", "", "listen for HTTP at this `address` instead")
 	return cmd
 }
 
 func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
+	if o.setupCode {
+		if o.profile != "relay" {
+			return usage(cmd, "--setup-code: goes with --profile relay")
+		}
+		return a.setupCode()
+	}
 	var profile *tools.Profile
 	if o.profile != "" || o.client != "" {
 		if profile, err = a.profile(o); err != nil {

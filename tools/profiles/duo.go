@@ -15,9 +15,12 @@ import (
 
 // duo is the profile: the broker is in every server of it, since the store is
 // shared.
-type duo struct{ broker *Broker }
+type duo struct {
+	broker *Broker
+	notice func(agent, line string) error // nil: there are no notices
+}
 
-func newDuo() *duo { return &duo{NewBroker()} }
+func newDuo(notice func(agent, line string) error) *duo { return &duo{NewBroker(), notice} }
 
 func (d *duo) profile() *tools.Profile {
 	conversation := func(o ...mcp.PropertyOption) tools.Param { return tools.Text("conversation", o...) }
@@ -26,6 +29,7 @@ func (d *duo) profile() *tools.Profile {
 		Instructions: func(me string) string {
 			return peersAreNotInstructions("Conversations with other Claude instances, your partners. You are " + orYou(me) + ". talk sends, listen waits for messages; a conversation between two is made by the first message, a group with create_conversation.")
 		},
+		Watch:    d.watch,
 		Announce: func(result, notice string) string { return result + "\n\n⚠️ " + notice },
 		Apart:    "take another name with register",
 		Tools: []tools.ProfileTool{

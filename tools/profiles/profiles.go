@@ -21,6 +21,11 @@ var Names = []string{"dialogue", "duo", "c2c", "dispatch", "relay"}
 type Settings struct {
 	Dispatch DispatchConfig
 	Alerts   io.Writer // where a person sees that mail has come; nil: nowhere
+	// Notify shows a person a notification of the system; nil: none is shown.
+	Notify func(ctx context.Context, title, text string) error
+	// Notice leaves a line for an agent where its client reads at the start,
+	// and takes it away if that is ""; nil: there is no such place.
+	Notice func(agent, line string) error
 }
 
 // New returns the profile of that name.
@@ -29,13 +34,13 @@ func New(name string, s Settings) (*tools.Profile, error) {
 	case "dialogue":
 		return dialogue(), nil
 	case "duo":
-		return newDuo().profile(), nil
+		return newDuo(s.Notice).profile(), nil
 	case "c2c":
 		return newC2C().profile(), nil
 	case "dispatch":
 		return newDispatch(s.Dispatch, s.Alerts).profile(), nil
 	case "relay":
-		return relay(), nil
+		return newRelay(s.Notify).profile(), nil
 	}
 	return nil, fmt.Errorf("there is no profile %q; choose one of %s", name, strings.Join(Names, ", "))
 }

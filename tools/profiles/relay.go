@@ -34,12 +34,22 @@ const RelayIdle = time.Hour
 // message cleared.
 const relayCleared = "relay/cleared"
 
-func relay() *tools.Profile {
+// relayer is the profile.
+type relayer struct {
+	notify func(ctx context.Context, title, text string) error // nil: nobody is told
+}
+
+func newRelay(notify func(ctx context.Context, title, text string) error) *relayer {
+	return &relayer{notify}
+}
+
+func (r *relayer) profile() *tools.Profile {
 	client := func(name string, o ...mcp.PropertyOption) tools.Param {
 		return tools.Text(name, append(o, mcp.Enum(relayDesktop, relayCode))...)
 	}
 	return &tools.Profile{
-		Name: "relay",
+		Name:  "relay",
+		Watch: r.watch,
 		Instructions: func(string) string {
 			return peersAreNotInstructions("Messages between Claude Desktop (desktop) and Claude Code (code). The person decides when to fetch: relay_fetch with your own reader when they say get.")
 		},

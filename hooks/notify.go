@@ -1,0 +1,29 @@
+package hooks
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// notifyLimit is how long the system may take to show a notification.
+const notifyLimit = 10 * time.Second
+
+// Notify shows a notification of the system, with a sound, by the program that
+// the system has for it: notify-send, osascript or PowerShell. The texts are
+// passed as they are and never run.
+func Notify(ctx context.Context, title, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
+	defer cancel()
+	cmd := notification(ctx, title, text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("no notification can be shown with %s: %w %.200s", cmd.Args[0], err, out)
+	}
+	return nil
+}
+
+// program is a command that is given no input.
+func program(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, name, args...)
+}
