@@ -36,7 +36,10 @@ The log goes to standard error or the log file.
 With --profile the tools are those of another message system, for its users:
 dialogue, duo, c2c, dispatch or relay. What they have set in that system's
 environment holds here too: a path that named its database names the store, or
-a directory beside it where something else lies there.
+a directory beside it where something else lies there. As those systems did,
+duo says in the CLAUDE.md of the project ($CLAUDE_PROJECT_DIR) that mail waits,
+unless its tool notifications is told not to; dispatch says so on standard
+error, and relay by a notification of the system.
 
 With --http the store is served over HTTP in place of standard input and output:
 MCP at /mcp, the ten endpoints of duo's broker, and /health. Without a port it
