@@ -35,7 +35,7 @@ that you are done with a message.`,
 	f.StringVar(&o.tag, "tag", "", "only with this `tag`")
 	f.BoolVar(&o.all, "all", false, "what you have read or acknowledged, too")
 	f.BoolVar(&o.markRead, "mark-read", false, "mark what is shown as read")
-	f.IntVarP(&o.limit, "limit", "n", 20, "show at most this many `messages`")
+	numberFlag(f, &o.limit, "limit", "n", 1, 20, "show at most this many `messages`")
 	f.StringVar(&o.cursor, "cursor", "", "go on from this `cursor` of an earlier page")
 	a.jsonFlag(cmd)
 	a.completeFlag(cmd, "thread", threadNames)

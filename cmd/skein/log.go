@@ -21,7 +21,7 @@ first. "git -C STORE log" shows the same.`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLog(cmd.Context(), a, n) },
 	}
-	cmd.Flags().IntVarP(&n, "limit", "n", 20, "show at most this many `commits`")
+	numberFlag(cmd.Flags(), &n, "limit", "n", 1, 20, "show at most this many `commits`")
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -35,7 +35,7 @@ title, status and members where they happened. Reading marks nothing as read.`,
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "only what came after this message `id`, time (RFC 3339) or duration back (2h)")
 	f.StringVar(&o.cursor, "cursor", "", "go on from this `cursor` of an earlier page")
-	f.IntVarP(&o.limit, "limit", "n", 20, "show at most this many `messages`")
+	numberFlag(f, &o.limit, "limit", "n", 1, 20, "show at most this many `messages`")
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -63,13 +63,10 @@ again. No message, receipt or profile is removed, ever.`,
   skein prune --days 7`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if days < 0 {
-				return usage(cmd, "--days must not be negative")
-			}
 			return runPrune(cmd.Context(), a, days)
 		},
 	}
-	cmd.Flags().IntVar(&days, "days", tools.DefaultPruneDays, "forget sessions last seen more than this many `days` ago")
+	numberFlag(cmd.Flags(), &days, "days", "", 0, tools.DefaultPruneDays, "forget sessions last seen more than this many `days` ago")
 	a.jsonFlag(cmd)
 	return cmd
 }

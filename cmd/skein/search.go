@@ -35,7 +35,7 @@ title or often in the body, come first, unless they are much older.`,
 	f.StringVar(&q.Status, "status", "", "only in threads with this `status`")
 	f.StringVar(&q.Member, "member", "", "only in threads that reach this `agent`")
 	f.StringVar(&q.Tag, "tag", "", "only with this `tag`")
-	f.IntVarP(&q.Limit, "limit", "n", 20, "show at most this many `messages`")
+	numberFlag(f, &q.Limit, "limit", "n", 1, 20, "show at most this many `messages`")
 	f.StringVar(&q.Cursor, "cursor", "", "go on from this `cursor` of an earlier page")
 	a.jsonFlag(cmd)
 	a.completeFlag(cmd, "project", projectNames)

@@ -32,7 +32,7 @@ read or acknowledged it, and which of those it names have not.`,
 	f.StringVarP(&o.thread, "thread", "t", "", "only in this `thread`")
 	f.StringVar(&o.to, "to", "", "only those that name this `agent`")
 	f.StringVar(&o.tag, "tag", "", "only with this `tag`")
-	f.IntVarP(&o.limit, "limit", "n", 20, "show at most this many `messages`")
+	numberFlag(f, &o.limit, "limit", "n", 1, 20, "show at most this many `messages`")
 	f.StringVar(&o.cursor, "cursor", "", "go on from this `cursor` of an earlier page")
 	a.jsonFlag(cmd)
 	a.completeFlag(cmd, "thread", threadNames)

@@ -57,7 +57,7 @@ without a value took the key away.`,
 		ValidArgsFunction: a.completeFirst(stateKeys),
 		RunE:              func(cmd *cobra.Command, args []string) error { return runStateLog(cmd.Context(), a, args[0], n) },
 	}
-	cmd.Flags().IntVarP(&n, "limit", "n", 20, "show at most this many `changes`")
+	numberFlag(cmd.Flags(), &n, "limit", "n", 1, 20, "show at most this many `changes`")
 	a.jsonFlag(cmd)
 	return cmd
 }

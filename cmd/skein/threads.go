@@ -25,7 +25,7 @@ func newThreadsCmd(a *app) *cobra.Command {
 	flags.StringVar(&f.Project, "project", "", "only of this `project`")
 	flags.StringVar(&f.Status, "status", "", "only with this `status`: active, resolved or archived")
 	flags.StringVar(&f.Member, "member", "", "only those that reach this `agent`")
-	flags.IntVarP(&f.Limit, "limit", "n", 0, "at most this many `threads`; 0 is all")
+	numberFlag(flags, &f.Limit, "limit", "n", 0, 0, "at most this many `threads`; 0 is all")
 	a.jsonFlag(cmd)
 	a.completeFlag(cmd, "project", projectNames)
 	a.completeFlag(cmd, "member", agentNames)
