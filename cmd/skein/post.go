@@ -94,8 +94,8 @@ func (o postOptions) post(cmd *cobra.Command, a *app) (gitstore.Post, error) {
 	if o.payload != "" && !json.Valid([]byte(o.payload)) {
 		return gitstore.Post{}, usage(cmd, "--payload is not valid JSON")
 	}
-	if o.expiresIn < 0 {
-		return gitstore.Post{}, usage(cmd, "--expires-in %s is in the past", o.expiresIn)
+	if cmd.Flags().Changed("expires-in") && o.expiresIn <= 0 {
+		return gitstore.Post{}, usage(cmd, "--expires-in %s is in the past; leave it out for a message that stays", o.expiresIn)
 	}
 	if o.file != "" && len(o.body) > 0 {
 		return gitstore.Post{}, usage(cmd, "post takes a body or --file, not both")
