@@ -44,7 +44,7 @@ func InstallGet(claudeDir string) (path string, err error) {
 	old, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
+		err = os.MkdirAll(filepath.Dir(path), 0o750)
 	case err == nil && !bytes.Contains(old, []byte(getMark)):
 		err = fmt.Errorf("%s is there already and not of skein; move it away first", path)
 	}
