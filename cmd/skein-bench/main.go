@@ -39,6 +39,8 @@ var groups = []group{
 	{"load", load, true},
 	{"gc", compaction, true},
 	{"upkeep", upkeep, true},
+	{"sync", syncing, true},
+	{"clones", clones, true},
 	{"curves", curves, false},
 }
 

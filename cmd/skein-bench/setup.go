@@ -51,15 +51,19 @@ type sizes struct {
 	calls                int // of a server whose memory is looked at
 	servers              int // of the load
 	load                 time.Duration
+	synced               int // messages of a store that is synced
+	clones, clonePosts   int // that sync at once, and posts of each
 }
 
 func sizesFor(quick bool) sizes {
 	if quick {
 		return sizes{small: 100, middle: 500, large: 2000, posts: 50, commits: 6, runs: 5, writers: 4, each: 50, rounds: 1,
-			huge: 10_000, looks: 20, calls: 100, servers: 6, load: 5 * time.Second}
+			huge: 10_000, looks: 20, calls: 100, servers: 6, load: 5 * time.Second,
+			synced: 2000, clones: 6, clonePosts: 5}
 	}
 	return sizes{small: 1000, middle: 10_000, large: 100_000, posts: 500, commits: 30, runs: 21, writers: 16, each: 500, rounds: 1,
-		huge: 1_000_000, looks: 100, calls: 1000, servers: 30, load: time.Minute}
+		huge: 1_000_000, looks: 100, calls: 1000, servers: 30, load: time.Minute,
+		synced: 50_000, clones: 50, clonePosts: 20}
 }
 
 func prepare(ctx context.Context, o options) (b *bench, err error) {

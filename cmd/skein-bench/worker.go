@@ -14,8 +14,12 @@ import (
 
 // work is one process of the crowd: worker KIND PATH NUMBER POSTS. It says
 // that it is ready, waits until its standard input ends, posts, prints the id
-// of each message once it is acknowledged, and says when it is done.
+// of each message once it is acknowledged, and says when it is done. The worker
+// sync PATH syncs a store.
 func work(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == syncer {
+		return syncOnce(ctx, args[1])
+	}
 	if len(args) != 4 {
 		return errors.New("worker needs a kind, a path, a number and how many posts")
 	}
