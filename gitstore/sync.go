@@ -138,6 +138,9 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 		return report, err
 	}
 	run := &syncRun{s, w, o, report, holds, inboxPrefix + id}
+	if done, err := run.pushFirst(ctx); done || err != nil {
+		return report, err
+	}
 	unknown := 0
 	for attempts := 1; ; attempts++ {
 		began := time.Now()

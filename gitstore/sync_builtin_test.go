@@ -14,18 +14,20 @@ const noGitVariable = "SKEIN_TEST_NO_GIT"
 func TestWithoutGit(t *testing.T) {
 	t.Setenv(noGitVariable, "1")
 	for name, test := range map[string]func(*testing.T){
-		"two machines":      TestTwoMachines,
-		"large first fetch": TestALargeFirstFetch,
-		"rewritten remote":  TestARewrittenRemote,
-		"emptied remote":    TestAnEmptiedRemote,
-		"foreign remote":    TestAForeignRemote,
-		"refused message":   TestOneMessageIsRefused,
-		"protected main":    TestProtectedMain,
-		"archived remote":   TestNothingMayBePushed,
-		"dry run":           TestDryRunChangesNothing,
-		"line that is cut":  TestALineIsCutAtEachKilobyte,
-		"refusing server":   TestAServerThatAnswersOtherwise,
-		"hostile content":   TestAHostileRepository,
+		"two machines":       TestTwoMachines,
+		"large first fetch":  TestALargeFirstFetch,
+		"rewritten remote":   TestARewrittenRemote,
+		"emptied remote":     TestAnEmptiedRemote,
+		"foreign remote":     TestAForeignRemote,
+		"refused message":    TestOneMessageIsRefused,
+		"protected main":     TestProtectedMain,
+		"archived remote":    TestNothingMayBePushed,
+		"dry run":            TestDryRunChangesNothing,
+		"line that is cut":   TestALineIsCutAtEachKilobyte,
+		"refusing server":    TestAServerThatAnswersOtherwise,
+		"hostile content":    TestAHostileRepository,
+		"push without fetch": TestAPushIsAllItTakes,
+		"lost branch":        TestALostBranchIsNotMadeAgain,
 	} {
 		t.Run(name, test)
 	}

@@ -207,9 +207,11 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 		t.Run(service, func(t *testing.T) {
 			dir, address := bareRemote(t)
 			status, through := failing(t, address, service)
-			s := synced(t, through)
+			s, other := synced(t, through), synced(t, dir)
 			sync1(t, s, SyncOptions{})
 			for code, kind := range kinds {
+				say(t, other, "bob", fmt.Sprint("to be fetched, ", code))
+				sync1(t, other, SyncOptions{})
 				m := say(t, s, "mary", fmt.Sprint("before ", code))
 				before := git(t, dir, "for-each-ref")
 				status.Store(int64(code))

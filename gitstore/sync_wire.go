@@ -21,8 +21,8 @@ import (
 type wire interface {
 	// fetch brings what the branches hold; the caller closes what it gets.
 	fetch(ctx context.Context, branches ...plumbing.ReferenceName) (*arrival, error)
-	// push moves branches of the remote, from what it has fetched and the store
-	// has. It is what remote.Remote.Push is.
+	// push moves branches of the remote, from what it has fetched, if a is not
+	// nil, and the store has. It is what remote.Remote.Push is.
 	push(ctx context.Context, a *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error)
 }
 
@@ -128,14 +128,9 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
 	w.dir = dir
-	remove := func() error {
-		err := os.RemoveAll(dir)
-		_ = os.Remove(w.s.quarantineDir()) // unless something else is in it
-		return err
-	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove())
+			err = errors.Join(err, w.remove())
 		}
 	}()
 	tips, err := w.r.Fetch(ctx, dir, branches...)
@@ -156,7 +151,7 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 	}
 	packs, err := worthAdopting(dir)
 	return &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] },
-		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), remove()) }}, err
+		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}, err
 }
 
 // worthAdopting lists the packs of a quarantine if they are large.
@@ -176,6 +171,19 @@ func worthAdopting(dir string) (packs []string, err error) {
 	return packs, nil
 }
 
-func (w *gitWire) push(ctx context.Context, _ *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error) {
+func (w *gitWire) push(ctx context.Context, a *arrival, updates []remote.Update) (outcome map[plumbing.ReferenceName]error, err error) {
+	if a == nil {
+		if w.dir, err = w.s.newQuarantine(); err != nil {
+			return nil, fmt.Errorf("make a quarantine: %w", err)
+		}
+		defer func() { err = errors.Join(err, w.remove()) }()
+	}
 	return w.r.Push(ctx, w.dir, updates)
+}
+
+// remove removes the quarantine.
+func (w *gitWire) remove() error {
+	err := os.RemoveAll(w.dir)
+	_ = os.Remove(w.s.quarantineDir()) // unless something else is in it
+	return err
 }

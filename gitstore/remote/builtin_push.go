@@ -83,20 +83,23 @@ func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.
 func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, outcome map[plumbing.ReferenceName]error) (moves []*move, err error) {
 	for _, u := range updates {
 		m := &move{Update: u, at: adv.References[u.Branch.String()]}
+		if m.at == u.New {
+			outcome[u.Branch] = nil
+			continue
+		}
+		if !u.Lease.IsZero() && m.at != u.Lease {
+			outcome[u.Branch] = c.lost(u, "stale info")
+			continue
+		}
 		built, err := m.line(ctx, c.r.Repository)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case m.at == u.New:
-			outcome[u.Branch] = nil
-		case u.Lease.IsZero() && !m.at.IsZero() && !built:
+		if u.Lease.IsZero() && !m.at.IsZero() && !built {
 			outcome[u.Branch] = c.lost(u, "fetch first")
-		case !u.Lease.IsZero() && m.at != u.Lease:
-			outcome[u.Branch] = c.lost(u, "stale info")
-		default:
-			moves = append(moves, m)
+			continue
 		}
+		moves = append(moves, m)
 	}
 	return moves, nil
 }

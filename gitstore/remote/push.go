@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -18,7 +20,8 @@ type Update struct {
 }
 
 // Push moves branches of the remote. from is a repository that has, together
-// with r.Objects, what they need; without git, r.Repository must have all of it. The outcome of each update is in the map: nil,
+// with r.Objects, what they need; if it is
+// not there, it is made, empty. Without git, r.Repository must have all of it. The outcome of each update is in the map: nil,
 // or an *Error of kind Race or Refused. The error is about all of them, whose
 // outcome is then unknown if it is of kind Network.
 func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
@@ -33,6 +36,9 @@ func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[p
 }
 
 func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
+	if err := makeRepository(from); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make a repository to push from: %w", err)
+	}
 	args := []string{"push", "--porcelain", "--no-verify", "--no-signed", "--no-recurse-submodules", "--no-follow-tags", "--progress"}
 	var specs []string
 	for _, u := range updates {
