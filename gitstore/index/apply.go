@@ -85,6 +85,7 @@ func (w *writer) addMessage(p *prepared, sender *agent) error {
 	}
 	w.state.next++
 	b.note(e.ID)
+	delete(w.places, n/blockSize)
 	m, err := w.insert(n, p, t, sender, b)
 	if err != nil {
 		return err
@@ -225,6 +226,7 @@ func (w *writer) removeMessage(p *prepared, sender *agent) error {
 	if err := w.c.exec(removeMessageSQL, m.n); err != nil {
 		return err
 	}
+	delete(w.places, m.n/blockSize)
 	if err := w.c.exec(removeWordsSQL, m.n, p.document); err != nil {
 		return err
 	}

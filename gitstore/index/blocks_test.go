@@ -162,3 +162,37 @@ func TestOpenedAgain(t *testing.T) {
 		t.Fatalf("%+v, %v", in, err)
 	}
 }
+
+// TestReceiptOfALateMessage: a message that comes after so many receipts that
+// ids are looked up in whole blocks is found there as well.
+func TestReceiptOfALateMessage(t *testing.T) {
+	x := openTest(t, filepath.Join(t.TempDir(), "index"), Options{Now: func() time.Time { return testStart }})
+	c := newCorpus(fewFinds + 10)
+	var changes []Change
+	var ids []event.ID
+	for i := range fewFinds + 10 {
+		changes = append(changes, c.message(i))
+		ids = append(ids, changes[i].Event.ID)
+	}
+	late, reader := changes[0], 1
+	changes = append(changes[1:], profile(reader, c))
+	changes = append(changes, c.read(reader, ids[1], ids[1:]))
+	for len(changes) < groupSize { // so that what follows is another group
+		changes = append(changes, c.read(reader, ids[1], ids[1:2]))
+	}
+	changes = append(changes, late, c.read(reader, ids[0], ids[:1]))
+	if err := x.Update(context.Background(), State{}, stepState(1), yield(changes)); err != nil {
+		t.Fatal(err)
+	}
+	v := viewTest(t, x)
+	defer v.Close()
+	receipts, err := v.Receipts(ids...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range ids {
+		if len(receipts[id]) == 0 {
+			t.Errorf("message %d has no receipt", i)
+		}
+	}
+}

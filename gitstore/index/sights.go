@@ -113,7 +113,7 @@ const (
 func (w *writer) addReceipt(a *agent, e *event.Event) error {
 	s := newSight(e)
 	for _, id := range e.Messages {
-		found, err := w.c.find(id)
+		found, err := w.find(id)
 		if err != nil {
 			return err
 		}
@@ -123,8 +123,8 @@ func (w *writer) addReceipt(a *agent, e *event.Event) error {
 				return err
 			}
 		}
-		for _, m := range found {
-			if err := w.addSight(m.n, a, s); err != nil {
+		for _, n := range found {
+			if err := w.addSight(n, a, s); err != nil {
 				return err
 			}
 		}
@@ -153,7 +153,7 @@ func (w *writer) addSight(n int64, a *agent, s sight) error {
 func (w *writer) removeReceipt(a *agent, e *event.Event) error {
 	s := newSight(e)
 	for _, id := range e.Messages {
-		found, err := w.c.find(id)
+		found, err := w.find(id)
 		if err != nil {
 			return err
 		}
@@ -162,8 +162,8 @@ func (w *writer) removeReceipt(a *agent, e *event.Event) error {
 				return err
 			}
 		}
-		for _, m := range found {
-			if err := w.removeSight(m.n, a, s); err != nil {
+		for _, n := range found {
+			if err := w.removeSight(n, a, s); err != nil {
 				return err
 			}
 		}

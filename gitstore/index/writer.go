@@ -26,6 +26,8 @@ type writer struct {
 	boxes   map[boxKey]*box
 	parts   map[partKey]*part
 	dirs    map[string]int64
+	places  map[int64][]place // of the blocks that were searched for ids
+	finds   int
 
 	changedBlocks map[int64]bool
 	changedBoxes  map[boxKey]bool
@@ -51,6 +53,7 @@ func newWriter(ctx context.Context, c *conn, s state) (*writer, error) {
 		boxes:         make(map[boxKey]*box),
 		parts:         make(map[partKey]*part),
 		dirs:          make(map[string]int64),
+		places:        make(map[int64][]place),
 		changedBlocks: make(map[int64]bool),
 		changedBoxes:  make(map[boxKey]bool),
 		changedAgents: make(map[*agent]bool),
