@@ -34,7 +34,8 @@
 // besides (seal.go). What that leaves is a disk that changes bytes and no time
 // stamp: SQLite notices damage to the structure of its pages, but noise within
 // a page of the full-text index can hide a message from a search. Hits are
-// never wrong if the caller checks that the blob has the id it was promised.
+// never wrong if the caller checks that the blob has the id it was promised. The
+// third file of a generation is locked while its log is copied into it.
 //
 // The files are WAL databases with synchronous=NORMAL: after a power cut they
 // are those of an earlier state, not damaged. OFF would save a flush per 4 MB
