@@ -101,7 +101,7 @@ type jsonMessage struct {
 	Path       string          `json:"path,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
 	Receipts   []jsonReceipt   `json:"receipts,omitempty"` // read, show and sent
-	Pushed     *bool           `json:"pushed,omitempty"`   // show, read and inbox, where the store has a remote: it has it
+	Pushed     *bool           `json:"pushed,omitempty"`   // show, read, inbox and sent, where the store has a remote: it has it
 	Inbox      string          `json:"waits_in,omitempty"` // the remote's branch in which it waits for main
 	Held       string          `json:"held,omitempty"`     // why the remote refuses it
 	Pending    []string        `json:"pending,omitempty"`  // show and sent: named recipients without a receipt

@@ -53,6 +53,7 @@ func runSent(ctx context.Context, a *app, o sentOptions) error {
 		return err
 	}
 	var r *gitstore.SearchResult
+	var got []gitstore.Delivery
 	sent := []*gitstore.Message{}
 	err = a.reading(ctx, func(s *gitstore.Store) (err error) {
 		q := gitstore.SearchQuery{Text: a.sentBy(o), Me: agent, Tag: o.tag, Limit: o.limit, Cursor: o.cursor}
@@ -62,12 +63,20 @@ func runSent(ctx context.Context, a *app, o sentOptions) error {
 		for _, h := range r.Hits {
 			sent = append(sent, h.Message)
 		}
+		if a.json {
+			if got, err = s.Deliveries(sent...); err != nil {
+				return err
+			}
+		}
 		return s.FillReceipts(ctx, sent)
 	})
 	if err != nil {
 		return err
 	}
-	answer := jsonSent{agent, convert(sent, toJSONSent), r.Total, r.Next}
+	answer := jsonSent{agent, delivered(sent, got), r.Total, r.Next}
+	for i, m := range sent {
+		answer.Messages[i].Pending = m.Pending()
+	}
 	err = a.show(answer, func(t render.Terminal) string { return t.Timeline(convert(sent, drawnSent), nil) })
 	switch {
 	case r.Total == 0:
