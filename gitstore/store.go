@@ -63,12 +63,13 @@ type Store struct {
 	db    *odb.Storage
 	clock *event.Clock
 
-	trees treeCache
-	tips  tipCache
-	queue queue
-	waits waits
-	guard guard
-	noGit bool // sync as if there were no git program
+	trees   treeCache
+	tips    tipCache
+	queue   queue
+	watches watches
+	waits   waits
+	guard   guard
+	noGit   bool // sync as if there were no git program
 
 	redactions redactions
 	joins      joins

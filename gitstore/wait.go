@@ -56,8 +56,8 @@ func (s *Store) ended(ctx context.Context, q InboxQuery, in *Inbox, err error) (
 	return in, nil
 }
 
-// waits lets any number of goroutines wait for main to move with one watcher:
-// the system has few of them. Its zero value is ready.
+// waits lets any number of goroutines wait for main to move. Its zero value is
+// ready.
 type waits struct {
 	mu    sync.Mutex
 	n     int // who waits
@@ -65,7 +65,7 @@ type waits struct {
 	end   context.CancelFunc
 }
 
-// join begins to wait; the watcher runs until the last one has left.
+// join begins to wait; the branches are watched until the last one has left.
 func (w *waits) join(s *Store) (leave func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -21,24 +22,83 @@ const (
 )
 
 // Watch returns a channel that receives a value after a branch has moved, by
-// whatever process; several moves may be one value. The channel is closed when
-// ctx ends. A caller that reads the store after Watch has returned, and again
-// after each value, misses nothing.
+// whatever process; several moves may be one value, and a move just before the
+// call may be the first. The channel is closed when ctx ends. A caller that reads
+// the store after Watch has returned, and again after each value, misses nothing.
 func (s *Store) Watch(ctx context.Context) (<-chan struct{}, error) {
-	w := &watcher{s: s, out: make(chan struct{}, 1), every: safetyInterval}
+	return s.watches.join(ctx, s)
+}
+
+// watches lets any number of callers watch a store with one watcher: the system
+// has few of them. Its zero value is ready.
+type watches struct {
+	mu  sync.Mutex
+	to  map[chan struct{}]bool
+	end context.CancelFunc
+}
+
+// join begins to watch; the watcher runs until the last caller's ctx has ended.
+func (w *watches) join(ctx context.Context, s *Store) (<-chan struct{}, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.to) == 0 {
+		if err := w.start(s); err != nil {
+			return nil, err
+		}
+	}
+	out := make(chan struct{}, 1)
+	w.to[out] = true
+	context.AfterFunc(ctx, func() { w.leave(out) })
+	return out, nil
+}
+
+func (w *watches) start(s *Store) error {
+	one := &watcher{s: s, out: make(chan struct{}, 1), every: safetyInterval}
 	files, err := watchRefs(s.db.Dir())
 	if err != nil {
 		s.log.Info("the system does not tell of changes; looking for them instead", "err", err)
-		w.every = pollInterval
+		one.every = pollInterval
 	}
-	if w.last, err = s.heads(); err != nil {
+	if one.last, err = s.heads(); err != nil {
 		if files != nil {
 			_ = files.Close()
 		}
-		return nil, err
+		return err
 	}
-	go w.run(ctx, files)
-	return w.out, nil
+	ctx, end := context.WithCancel(context.Background())
+	w.to, w.end = make(map[chan struct{}]bool), end
+	go one.run(ctx, files)
+	go w.tell(one.out)
+	return nil
+}
+
+func (w *watches) leave(out chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.to, out)
+	close(out)
+	if len(w.to) == 0 {
+		w.end()
+	}
+}
+
+// tell passes each value on to everybody.
+func (w *watches) tell(moved <-chan struct{}) {
+	for range moved {
+		w.mu.Lock()
+		for out := range w.to {
+			wake(out)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// wake leaves a value for a reader, if none is waiting for it.
+func wake(out chan<- struct{}) {
+	select {
+	case out <- struct{}{}:
+	default:
+	}
 }
 
 // watchRefs watches the files that hold the branches: refs/heads/*, and
@@ -112,8 +172,5 @@ func (w *watcher) compare() {
 		return
 	}
 	w.last = now
-	select {
-	case w.out <- struct{}{}:
-	default: // one is waiting
-	}
+	wake(w.out)
 }

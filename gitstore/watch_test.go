@@ -2,6 +2,8 @@ package gitstore
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +87,60 @@ func TestWatchMissesNothing(t *testing.T) {
 		}
 		seen = in.Total
 	}
+}
+
+// watchers counts those that run in this process.
+func watchers() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), ".(*watcher).run(")
+}
+
+func awaitNoWatcher(t *testing.T) {
+	t.Helper()
+	for limit := time.Now().Add(20 * time.Second); watchers() > 0; runtime.Gosched() { // the limit only ends a test that has failed
+		if time.Now().After(limit) {
+			t.Fatal("a watcher runs on, though nobody watches")
+		}
+	}
+}
+
+// TestWatchesShareOne: however many watch, the system is asked to once, until
+// the last of them has left.
+func TestWatchesShareOne(t *testing.T) {
+	s := openTest(t, quiet)
+	awaitNoWatcher(t) // of earlier tests
+	var all [3]<-chan struct{}
+	var leave [3]context.CancelFunc
+	for i := range all {
+		var ctx context.Context
+		var err error
+		ctx, leave[i] = context.WithCancel(context.Background())
+		defer leave[i]()
+		if all[i], err = s.Watch(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for left := range all {
+		mustPost(t, s, Post{From: "ann", Thread: "axon/model", Body: "x"})
+		for _, changes := range all[left:] {
+			woken(t, changes)
+		}
+		if n := watchers(); n != 1 {
+			t.Errorf("%d watchers for %d who watch", n, len(all)-left)
+		}
+		leave[left]()
+		for range all[left] { // ends when it is closed
+		}
+	}
+	awaitNoWatcher(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	again, err := s.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPost(t, s, Post{From: "ann", Thread: "axon/model", Body: "x"})
+	woken(t, again)
 }
 
 // TestWatchWithoutTheSystem looks for changes itself.
