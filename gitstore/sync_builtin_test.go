@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"fmt"
 	"os"
 	"testing"
 )
@@ -50,12 +49,12 @@ func TestAComputerWithoutGit(t *testing.T) {
 }
 
 // TestOnlyWhatIsNewIsPushed: a push without git brings what is new and nothing
-// else, directories as what differs in them, so it is no larger than git's.
+// else, directories as what differs in them, so it is smaller than git's.
 func TestOnlyWhatIsNewIsPushed(t *testing.T) {
 	_, address := bareRemote(t)
 	l, through := newLine(t, address)
 	s := synced(t, through)
-	fill(t, s, 600, func(i int) string { return fmt.Sprint("axon/talk-", i%3) })
+	fill(t, s, maxFiles-20, func(int) string { return "axon/talk" }) // a large directory
 	sync1(t, s, SyncOptions{})
 	sent := map[bool]int64{}
 	for _, s.noGit = range []bool{false, true} {
@@ -64,7 +63,7 @@ func TestOnlyWhatIsNewIsPushed(t *testing.T) {
 		sync1(t, s, SyncOptions{})
 		sent[s.noGit] = endless - l.left[true]
 	}
-	if sent[true] > sent[false]*3/2 {
+	if sent[true] > sent[false]/2 { // whole directories would be more; git says more around it
 		t.Fatalf("git sends %d bytes, and without it %d are sent", sent[false], sent[true])
 	}
 	checkQuiet(t, s)

@@ -137,7 +137,7 @@ func (l *line) copy(to, from net.Conn, up bool) {
 func TestALineIsCutAtEachKilobyte(t *testing.T) {
 	size, stride := 4<<10, int64(4<<10)
 	if os.Getenv("SKEIN_SOAK") != "" {
-		size, stride = 48<<10, 1<<10
+		size, stride = 32<<10, 1<<10
 	}
 	for _, up := range []bool{true, false} {
 		t.Run(map[bool]string{true: "up", false: "down"}[up], func(t *testing.T) {
