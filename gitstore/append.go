@@ -235,14 +235,14 @@ func (s *Store) commitGroup(all []*request) (n int, err error) {
 	return n, err
 }
 
-// addTo adds a request with an id later than the tip's, unless the id is known
+// addTo adds a request with an id later than all others, unless the id is known
 // to others already.
 func (s *Store) addTo(d *draft, r *request) error {
 	h, err := d.head(r.home.ref())
 	if err != nil {
 		return err
 	}
-	if !r.spooled && r.event.ID.Compare(h.id) <= 0 {
+	if !r.spooled && (r.event.ID.Compare(h.id) <= 0 || s.belowHighWater(r.event.ID)) {
 		s.observe(h.id)
 		if err := s.stamp(r); err != nil {
 			return err

@@ -22,8 +22,21 @@ type draft struct {
 
 // draftHead is where a branch was, and where the draft has brought it.
 type draftHead struct {
-	old plumbing.Hash
+	old  plumbing.Hash
+	high event.ID // the greatest of its events' that the draft has seen
 	tipState
+}
+
+// move brings a branch to the commit of another event.
+func (h *draftHead) move(commit, tree plumbing.Hash, id event.ID) {
+	h.tipState = tipState{commit, commitInfo{tree: tree, parent: h.commit, id: id}}
+	h.see(id)
+}
+
+func (h *draftHead) see(id event.ID) {
+	if id.Compare(h.high) > 0 {
+		h.high = id
+	}
 }
 
 func (s *Store) newDraft() *draft {
@@ -39,7 +52,7 @@ func (d *draft) head(ref plumbing.ReferenceName) (*draftHead, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &draftHead{old: tip.commit, tipState: tip}
+	h := &draftHead{old: tip.commit, high: tip.id, tipState: tip}
 	d.heads[ref] = h
 	return h, nil
 }
@@ -77,7 +90,7 @@ func (d *draft) add(r *request) error {
 	}
 	r.commit = d.batch.Add(plumbing.CommitObject,
 		encodeCommit(tree, h.commit, r.event.From, r.event.At, commitMessage(r.home, r.event)))
-	h.tipState = tipState{r.commit, commitInfo{tree: tree, parent: h.commit, id: r.event.ID}}
+	h.move(r.commit, tree, r.event.ID)
 	return nil
 }
 
@@ -126,6 +139,11 @@ func (d *draft) commit() error {
 		return err
 	}
 	d.remember()
+	for _, h := range d.heads {
+		if h.high.Compare(h.id) > 0 {
+			d.s.noteHighWater(h.high)
+		}
+	}
 	return nil
 }
 

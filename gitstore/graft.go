@@ -274,7 +274,7 @@ func (d *draft) graft(h *draftHead, g graft) error {
 		return err
 	}
 	commit := d.batch.Add(plumbing.CommitObject, g.encode(tree, h.commit))
-	h.tipState = tipState{commit, commitInfo{tree: tree, parent: h.commit, id: g.event.ID}}
+	h.move(commit, tree, g.event.ID)
 	return nil
 }
 

@@ -63,6 +63,8 @@ type Store struct {
 	db    *odb.Storage
 	clock *event.Clock
 
+	highWater highWater
+
 	trees   treeCache
 	tips    tipCache
 	queue   queue

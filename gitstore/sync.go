@@ -301,8 +301,8 @@ func (r *syncRun) accept(ctx context.Context, a *arrival, branches []*replica) e
 		if err != nil {
 			return fmt.Errorf("bring branch %s together with the remote's: %w", b.ref.Short(), err)
 		}
-		if !b.newest.IsZero() {
-			r.s.observe(b.newest)
+		if err := r.s.follow(ctx, b); err != nil {
+			return err
 		}
 	}
 	r.s.exportSoon()

@@ -205,3 +205,17 @@ func (s *Store) pushed(ctx context.Context, u remote.Update) error {
 	b.Move(trackingRef(u.Branch), known, u.New)
 	return b.Commit()
 }
+
+// follow keeps the clock, also of other processes, ahead of what came.
+func (s *Store) follow(ctx context.Context, b *replica) error {
+	if b.newest.IsZero() {
+		return nil
+	}
+	unlock, err := s.db.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s.noteHighWater(b.newest)
+	return nil
+}

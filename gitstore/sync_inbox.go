@@ -109,9 +109,6 @@ func (r *syncRun) fold(ctx context.Context, a *arrival) error {
 		if n > 0 {
 			r.report.Notes = append(r.report.Notes, fmt.Sprintf("%d of what came waited in branch %s", n, ref.Short()))
 		}
-		if !in.newest.IsZero() {
-			r.s.observe(in.newest)
-		}
 	}
 	return nil
 }

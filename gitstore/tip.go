@@ -128,6 +128,7 @@ func (s *Store) tipState(ref plumbing.ReferenceName) (tipState, error) {
 		return tipState{}, err
 	}
 	s.observe(info.id)
+	s.readHighWater()
 	t := tipState{h, info}
 	s.tips.put(ref, t)
 	return t, nil
