@@ -35,6 +35,14 @@ func (b Bar) String() string {
 		b.Branch, b.Reason, b.Inbox, b.Branch)
 }
 
+// trouble is String without what changes with each attempt.
+func (b Bar) trouble() string {
+	if b.Inbox == "" {
+		return fmt.Sprintf("syncing with other machines fails: the remote refuses whatever is pushed to its branch %s: %s", b.Branch, b.Reason)
+	}
+	return b.String()
+}
+
 const inboxPrefix = "inbox/"
 
 // inboxes are the inboxes of all machines.

@@ -22,6 +22,7 @@ type RemoteState struct {
 	LastTry  time.Time `json:"last_try"`  // of a sync; zero: never
 	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
+	Lasting  bool      `json:"lasting"`   // the problem will not pass by itself
 	Held     []Held    `json:"held"`      // events that the remote refuses
 	Barred   []Bar     `json:"barred"`    // branches to which it lets this machine not push
 }
@@ -131,15 +132,52 @@ func (s *Store) noteSync(address string, report *SyncReport, failure error) {
 	state.LastTry = s.now().UTC()
 	switch {
 	case failure != nil:
-		state.Problem = failure.Error()
+		state.Problem, state.Lasting = failure.Error(), lasts(failure)
 	case len(report.Held) > 0:
-		state.Problem = report.Held[0]
+		state.Problem, state.Lasting = report.Held[0], true
 	default:
-		state.LastSync, state.Problem = state.LastTry, ""
+		state.LastSync, state.Problem, state.Lasting = state.LastTry, "", false
 	}
 	if err := s.writeSyncState(state); err != nil {
 		s.log.Debug("how a sync ended could not be noted", "err", err)
 	}
+}
+
+// lasts tells whether somebody must do something about a failure, as about
+// credentials; a line that is dead comes back by itself.
+func lasts(failure error) bool {
+	var e *remote.Error
+	if errors.As(failure, &e) {
+		return e.Kind != remote.Network && e.Kind != remote.Race
+	}
+	return !errors.Is(failure, context.DeadlineExceeded)
+}
+
+// Troubles says, in a sentence each, what keeps this store or messages of an
+// agent from other machines, and what does not pass by itself. It asks nobody,
+// and costs a look at one file. Parts of it are the remote's words.
+func (s *Store) Troubles(agent string) []string {
+	var state RemoteState
+	text, err := os.ReadFile(s.syncStatePath())
+	if err != nil || json.Unmarshal(text, &state) != nil || !state.Lasting && len(state.Held)+len(state.Barred) == 0 {
+		return nil
+	}
+	if address, err := s.RemoteURL(); err != nil || address == "" || remote.Redact(address) != state.URL {
+		return nil
+	}
+	var troubles []string
+	for _, bar := range state.Barred {
+		troubles = append(troubles, bar.trouble())
+	}
+	if state.Lasting && len(state.Barred) == 0 {
+		troubles = append(troubles, "syncing with other machines fails: "+state.Problem)
+	}
+	for _, held := range state.Held {
+		if held.From == agent {
+			troubles = append(troubles, "a message of yours is not sent to other machines: "+held.String())
+		}
+	}
+	return troubles
 }
 
 func (s *Store) writeSyncState(state *RemoteState) error {

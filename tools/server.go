@@ -52,6 +52,9 @@ type Server struct {
 	store *opener
 	who   identity
 	seats seats
+
+	troubles troubles
+
 	track *tracker
 	now   func() time.Time
 	grace time.Duration // how long the end of stdin waits for answers

@@ -40,8 +40,8 @@ func (s *Server) waiting(ctx context.Context, st *gitstore.Store, me string) str
 }
 
 // ride adds to a tool's result what its agent ought to know besides: that
-// another session has its name, and what mail waits. Nothing of it marks
-// anything as read.
+// another session has its name, what mail waits, and what is wrong with
+// syncing. Nothing of it marks anything as read.
 func (s *Server) ride(ctx context.Context, tool, out string) string {
 	s.touch()
 	if p := s.opt.Profile; p != nil {
@@ -56,6 +56,7 @@ func (s *Server) ride(ctx context.Context, tool, out string) string {
 	if tool != inboxName {
 		notes += s.waiting(ctx, st, me)
 	}
+	notes += s.trouble(st, me)
 	return withNotes(out, strings.TrimSuffix(notes, "\n"))
 }
 
