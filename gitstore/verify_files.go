@@ -177,7 +177,7 @@ func (s *Store) exportDiffers(ctx context.Context, root *os.Root) (int, error) {
 		return 0, err
 	}
 	exported := tip
-	if h := s.mirror.readMarker(); !h.IsZero() {
+	if h := newMirror(s).readMarker(); !h.IsZero() {
 		if exported, err = s.topOf(h, projectsDir); err != nil {
 			return 0, err
 		}

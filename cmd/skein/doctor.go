@@ -18,8 +18,8 @@ func newDoctorCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what skein needs to work, and say what to do",
-		Long: `Check the settings, the git program, the store, the clock and the remote. Each
-check is one line; what is wrong says what to do, and the exit code is 1. The
+		Long: `Check the settings, the git program, the store with the files beside it, its
+index and its hooks, the clock and the remote. Each check is one line; what is wrong says what to do, and the exit code is 1. The
 remote is asked, as a sync would ask it, but nothing is changed. "skein verify"
 looks into every object of the store, which this does not.`,
 		Example: `  skein doctor
@@ -54,6 +54,9 @@ func runDoctor(ctx context.Context, a *app) error {
 		checks = append(checks,
 			check{"store", func(context.Context) (string, error) { return s.Dir(), nil }},
 			check{"agent", func(context.Context) (string, error) { return a.agent() }},
+			check{"export", func(ctx context.Context) (string, error) { return a.checkExport(ctx, s) }},
+			check{"index", s.CheckIndex},
+			check{"hooks", func(context.Context) (string, error) { return s.CheckHooks() }},
 			check{"clock", func(ctx context.Context) (string, error) { return checkClock(ctx, s) }},
 			check{"remote", func(ctx context.Context) (string, error) { return checkRemote(ctx, s) }},
 			check{"pushed", func(ctx context.Context) (string, error) { return checkPushed(ctx, s) }})
@@ -97,6 +100,13 @@ func gitVersion(ctx context.Context) (string, error) {
 		return "none is found; remotes are reached over https and ssh without it, directories and credential helpers are not", nil
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+func (a *app) checkExport(ctx context.Context, s *gitstore.Store) (string, error) {
+	if !a.cfg.Mirror {
+		return "no files are kept beside .git", nil
+	}
+	return s.CheckExport(ctx)
 }
 
 // checkClock compares this machine's clock with the newest message.
