@@ -99,7 +99,13 @@ func serveContext(ctx context.Context, t testing.TB, srv *Server) *session {
 		outW.Close()
 		s.end <- err
 	}()
-	t.Cleanup(func() { inW.Close(); outR.Close() })
+	t.Cleanup(func() {
+		inW.Close()
+		outR.Close()
+		if srv.store.peek() != nil {
+			srv.Close() // so that nothing is written behind a test
+		}
+	})
 	return s
 }
 
@@ -119,7 +125,6 @@ func initParams(client, version string) string {
 func agent(t testing.TB, st *gitstore.Store, name string) *session {
 	srv := New(given(st), Options{Agent: name, Version: "test"})
 	srv.countGrace = time.Minute
-	t.Cleanup(func() { srv.Close() })
 	return connect(t, srv, "test-client")
 }
 
