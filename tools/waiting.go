@@ -13,7 +13,7 @@ import (
 
 // countGrace is how long a result is held up to say what mail waits. A count
 // takes a millisecond, unless others are catching up with the index.
-const countGrace = 25 * time.Millisecond
+const countGrace = 10 * time.Millisecond
 
 // waiting is what a result says about mail that has come meanwhile: nothing
 // when there is none, or when it is not known in time. A count that is late

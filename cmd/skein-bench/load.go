@@ -22,7 +22,7 @@ func load(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.buildIndex(ctx, store); err != nil {
+	if err := errors.Join(b.buildIndex(ctx, store), settle(ctx)); err != nil {
 		return nil, err
 	}
 	before, err := commitsInLine(ctx, store)

@@ -69,7 +69,7 @@ func (b *bench) scaled(ctx context.Context, n int) (*scale, error) {
 
 // measureIndex times a server that makes the index, from its start.
 func (s *scale) measureIndex(ctx context.Context, b *bench, store string) error {
-	return s.catchUp.take(func() error { return b.rebuildIndex(ctx, store) })
+	return errors.Join(s.catchUp.take(func() error { return b.rebuildIndex(ctx, store) }), settle(ctx))
 }
 
 // searchOnce is a whole `skein search` for the top 20.

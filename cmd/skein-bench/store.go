@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -115,7 +116,17 @@ func (b *bench) store(ctx context.Context, r recipe, place string) (string, erro
 	}
 	b.copies++
 	dir := filepath.Join(place, fmt.Sprintf("store-%s-%d", r.name, b.copies))
-	return dir, copyStore(original, dir)
+	return dir, errors.Join(copyStore(original, dir), settle(ctx))
+}
+
+// settle waits until all that was written is on the disk: else what is measured
+// next pays for it.
+func settle(ctx context.Context) error {
+	err := exec.CommandContext(ctx, "sync").Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil // a system without it
+	}
+	return err
 }
 
 // original returns the store that r makes, which must not be changed. Its name

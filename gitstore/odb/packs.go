@@ -193,23 +193,28 @@ func (s *packSet) rescan() (changed bool, err error) {
 }
 
 // list returns the packs that have an index and are not replaced, each with
-// the endings of its files.
+// the endings of its files. Every process does so after every commit, so it
+// asks for names alone, in no order.
 func (s *packSet) list() (map[string][]string, error) {
-	files, err := os.ReadDir(s.dir)
+	dir, err := os.Open(s.dir)
 	if err != nil {
 		return nil, err
 	}
-	packs := map[string][]string{}
-	for _, f := range files {
-		if base, ending, _ := strings.Cut(f.Name(), "."); strings.HasPrefix(base, "pack-") {
-			path := filepath.Join(s.dir, base)
-			packs[path] = append(packs[path], ending)
+	names, err := dir.Readdirnames(-1)
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return nil, err
+	}
+	all := make(map[string][]string, len(names)/2)
+	for _, name := range names {
+		if base, ending, _ := strings.Cut(name, "."); strings.HasPrefix(base, "pack-") {
+			all[base] = append(all[base], ending)
 		}
 	}
-	for path, endings := range packs {
+	packs := make(map[string][]string, len(all))
+	for base, endings := range all {
 		marked := func(ending string) bool { return strings.HasPrefix(ending, retiredMark) }
-		if !slices.Contains(endings, "idx") || slices.ContainsFunc(endings, marked) {
-			delete(packs, path)
+		if slices.Contains(endings, "idx") && !slices.ContainsFunc(endings, marked) {
+			packs[filepath.Join(s.dir, base)] = endings
 		}
 	}
 	return packs, nil
