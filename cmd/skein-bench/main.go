@@ -32,6 +32,7 @@ var groups = []group{
 	{"start", start, false},
 	{"tools", definitions, false},
 	{"inbox", inboxes, true},
+	{"wake", wake, true},
 	{"search", searches, true},
 	{"index", catchUps, true},
 	{"first", firstInbox, true},
