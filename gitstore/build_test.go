@@ -141,3 +141,70 @@ func TestCommitsOfOldMessages(t *testing.T) {
 		t.Errorf("after a commit of another program: %+v, %v", got, err)
 	}
 }
+
+// TestServedByOthers: a call that has waited for its turn takes the index as
+// others have left it, if that is what it waited for.
+func TestServedByOthers(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, quiet)
+	fill(t, s, 3, threadName)
+	mustAnswer(t, s)
+	had := indexState(t, s)
+	fill(t, s, 1, threadName)
+	mustAnswer(t, s)
+	wanted := indexState(t, s)
+	fill(t, s, 1, threadName)
+	x, err := s.projection.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ wanted, want index.State }{
+		{wanted, wanted},
+		{tips(t, s), tips(t, s)}, // which nobody has brought
+	} {
+		v, err := s.projection.inTurn(ctx, x, had, c.wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.State() != c.want {
+			t.Errorf("waited for %x, got %x", c.wanted, v.State())
+		}
+		v.Close()
+	}
+}
+
+func tips(t *testing.T, s *Store) (at index.State) {
+	t.Helper()
+	heads, err := s.heads()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index.State{Main: heads[0], Agents: heads[1]}
+}
+
+// TestUnreadWalksNoTree: while the index is locked nothing is known, and an
+// inbox is told from the tree all the same.
+func TestUnreadWalksNoTree(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, quiet)
+	fill(t, s, 3, threadName)
+	if n, known, err := s.Unread(ctx, "ann"); n != 3 || !known || err != nil {
+		t.Fatal(n, known, err)
+	}
+	_, unlock, err := lockIndex(s.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 1, threadName)
+	if n, known, err := s.Unread(ctx, "ann"); n != 0 || known || err != nil {
+		t.Fatal(n, known, err)
+	}
+	if in, err := s.Inbox(ctx, InboxQuery{Agent: "ann"}); err != nil || in.Total != 4 {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	unlock()
+	s.projection.resting.Store(0)
+	if n, known, err := s.Unread(ctx, "ann"); n != 4 || !known || err != nil {
+		t.Fatal(n, known, err)
+	}
+}

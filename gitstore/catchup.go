@@ -75,10 +75,8 @@ func (d *difference) redactions(ctx context.Context, from, to plumbing.Hash) (er
 	if d.hides, err = d.s.hiddenAt(to); err != nil || maps.Equal(d.hid, d.hides) {
 		return err
 	}
-	changed := maps.Clone(d.hid)
-	if changed == nil {
-		changed = make(hidden)
-	}
+	changed := make(hidden)
+	maps.Copy(changed, d.hid)
 	maps.Copy(changed, d.hides)
 	maps.DeleteFunc(changed, func(id event.ID, _ event.Redaction) bool { return d.hid[id] == d.hides[id] })
 	v, err := d.x.View(ctx)

@@ -25,29 +25,44 @@ func (s *Store) Deliveries(messages ...*Message) ([]Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([]Delivery, len(messages))
-	for i, m := range messages {
-		d := &found[i]
-		if d.Pushed, err = s.isAt(tips[0], m); err != nil {
+	roots := make([]dir, len(tips))
+	for i, tip := range tips {
+		if roots[i], err = s.rootAt(tip); err != nil {
 			return nil, err
 		}
-		if d.Pushed {
-			continue
-		}
-		if len(tips) > 1 {
-			there, err := s.isAt(tips[1], m)
-			if err != nil {
-				return nil, err
-			}
-			if there {
-				d.Inbox = inboxOf(state.Barred)
-			}
-		}
-		if at := slices.IndexFunc(state.Held, func(h Held) bool { return h.ID == m.ID }); at >= 0 {
-			d.Held = state.Held[at].Reason
+	}
+	found := make([]Delivery, len(messages))
+	for i, m := range messages {
+		if found[i], err = state.delivery(roots, m); err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// delivery looks for a message in what the remote has: on main, and in this
+// machine's inbox if it has one.
+func (r *RemoteState) delivery(roots []dir, m *Message) (d Delivery, err error) {
+	h, _, _, err := parsePlace(mainRef, m.Path)
+	if err != nil {
+		return d, err
+	}
+	if d.Pushed, err = holdsEvent(roots[0], h, &m.Event, plumbing.ZeroHash); d.Pushed || err != nil {
+		return d, err
+	}
+	for _, inbox := range roots[1:] {
+		there, err := holdsEvent(inbox, h, &m.Event, plumbing.ZeroHash)
+		if err != nil {
+			return d, err
+		}
+		if there {
+			d.Inbox = inboxOf(r.Barred)
+		}
+	}
+	if at := slices.IndexFunc(r.Held, func(h Held) bool { return h.ID == m.ID }); at >= 0 {
+		d.Held = r.Held[at].Reason
+	}
+	return d, nil
 }
 
 func inboxOf(bars []Bar) string {
@@ -55,22 +70,14 @@ func inboxOf(bars []Bar) string {
 	return bars[at].Inbox
 }
 
-// isAt tells whether a commit's tree holds a message.
-func (s *Store) isAt(commit plumbing.Hash, m *Message) (bool, error) {
-	if commit.IsZero() {
-		return false, nil
+// rootAt is the top directory of a commit; an empty one for the zero hash.
+func (s *Store) rootAt(commit plumbing.Hash) (dir, error) {
+	tree := plumbing.ZeroHash
+	if !commit.IsZero() {
+		var err error
+		if tree, err = s.rootTree(commit); err != nil {
+			return dir{}, err
+		}
 	}
-	tree, err := s.rootTree(commit)
-	if err != nil {
-		return false, err
-	}
-	root, err := rootDir(s.tree, tree)
-	if err != nil {
-		return false, err
-	}
-	h, _, _, err := parsePlace(mainRef, m.Path)
-	if err != nil {
-		return false, err
-	}
-	return holdsEvent(root, h, &m.Event, plumbing.ZeroHash)
+	return rootDir(s.tree, tree)
 }

@@ -71,7 +71,8 @@
 // [Store.Sync] makes a store and its remote hold the same events in one linear
 // history. What comes is fetched into a quarantine and checked (quarantine.go);
 // what only this store has is committed again on top of it (replay.go); then it
-// is pushed. If nobody else has pushed, that push is all (sync_first.go). A post never waits for any of that but for a batch at a time.
+// is pushed. If nobody else has pushed, that push is all (sync_first.go). A post
+// never waits for any of that but for a batch at a time.
 //
 // [Store.AwaitInbox] waits for mail and [Store.Follow] shows what comes.
 //

@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -88,8 +89,14 @@ func (d dir) holdsProfile() (bool, error) {
 	return false, nil
 }
 
+// forEveryone are names that people and models try for "*".
+var forEveryone = []string{"all", "everybody", "everyone", "team"}
+
 // unknownAgent returns the error for a name that no agent holds.
 func (s *Store) unknownAgent(name, hint string) error {
+	if slices.Contains(forEveryone, name) {
+		return &UnknownError{What: "agent", Name: name, Hint: `"*" stands for everyone`}
+	}
 	names, err := s.agentDirs()
 	if err != nil {
 		return err

@@ -161,11 +161,7 @@ func (m *mirror) readMarker() plumbing.Hash {
 }
 
 func (m *mirror) writeMarker(h plumbing.Hash) error {
-	temp := m.marker + ".tmp"
-	if err := os.WriteFile(temp, []byte(h.String()+"\n"), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, m.marker)
+	return writeWhole(m.marker, []byte(h.String()+"\n"))
 }
 
 // Export rebuilds the files beside .git from the messages: missing and changed

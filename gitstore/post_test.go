@@ -170,6 +170,7 @@ func TestRefusedPostsWriteNothing(t *testing.T) {
 		post       Post
 	}{
 		{"unknown recipient", `no agent named "desktpo" in this store (did you mean "desktop"?); pass queue=true`, Post{Thread: "a/b", To: []string{"desktpo"}}},
+		{"everyone by a word", `no agent named "everyone" in this store; "*" stands for everyone`, Post{Thread: "a/b", To: []string{"everyone"}}},
 		{"nobody like it", `no agent named "zebra" in this store; pass queue=true`, Post{Thread: "a/b", To: []string{"zebra"}}},
 		{"bad recipient, queued", "to: agent name", Post{Thread: "a/b", To: []string{"../x"}, Queue: true}},
 		{"recipient on Windows", "reserved on Windows", Post{Thread: "a/b", To: []string{"con"}, Queue: true}},

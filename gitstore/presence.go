@@ -162,10 +162,10 @@ func (t *Seat) sign() error {
 		t.seen = info.ModTime()
 		t.before, _ = os.ReadFile(name) // without it the earlier session is forgotten
 	}
-	if err := os.WriteFile(name+".tmp", append(data, '\n'), 0o600); err != nil {
+	if err := writeWhole(name, append(data, '\n')); err != nil {
 		return errors.Join(err, t.lock.Unlock())
 	}
-	return os.Rename(name+".tmp", name)
+	return nil
 }
 
 // Touch records that the session has just done something.

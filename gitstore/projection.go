@@ -189,20 +189,26 @@ func (p *projection) view(ctx context.Context) (*index.View, error) {
 	case time.Now().UnixMilli() < p.resting.Load():
 		return nil, errResting
 	}
-	leave, err := p.awaitTurn(ctx)
-	if err == nil {
-		defer leave()
-		v, err = p.advance(ctx, x, had, tips)
-	}
+	v, err = p.inTurn(ctx, x, had, tips)
 	if errors.Is(err, errBehind) && !p.s.opts.Resident {
-		if err = p.stretchOnce(ctx, x); err == nil {
-			v, err = p.advance(ctx, x, had, tips)
+		if err = p.stretchOnce(ctx); err == nil {
+			v, err = p.inTurn(ctx, x, had, tips)
 		}
 	}
 	if errors.Is(err, index.ErrBusy) {
 		p.resting.Store(time.Now().Add(rest).UnixMilli())
 	}
 	return v, err
+}
+
+// inTurn is advance when it is this call's turn.
+func (p *projection) inTurn(ctx context.Context, x *index.Index, had, wanted index.State) (*index.View, error) {
+	leave, err := p.awaitTurn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return p.advance(ctx, x, had, wanted)
 }
 
 // awaitTurn waits until it is this call's turn to catch up, among all calls of
@@ -231,8 +237,9 @@ func (p *projection) awaitTurn(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// stretchOnce brings a build further in a process that does not stay.
-func (p *projection) stretchOnce(ctx context.Context, x *index.Index) error {
+// stretchOnce brings a build further in a process that does not stay. It is not
+// done in turn: a stretch takes a second, and the others need not wait for it.
+func (p *projection) stretchOnce(ctx context.Context) error {
 	unlock, err := p.lockBuild()
 	if err != nil {
 		return err
@@ -241,7 +248,7 @@ func (p *projection) stretchOnce(ctx context.Context, x *index.Index) error {
 		return errBehind
 	}
 	defer unlock()
-	_, err = p.stretch(ctx, x)
+	_, err = p.buildOn(ctx)
 	return err
 }
 

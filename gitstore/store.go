@@ -128,7 +128,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) ReleaseMemory() { s.db.ReleasePages() }
 
 // Close finishes the export and whatever maintenance is due, but for
-// compaction, which it interrupts, and lets go of the files. Closing twice is harmless; any other use afterwards is not.
+// compaction, which it interrupts, and lets go of the files. Closing twice is
+// harmless; any other use afterwards is not.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.beginClose()

@@ -36,8 +36,7 @@ const mostBetween = 10 * time.Minute
 // at it. A failure is logged and noted (RemoteState), and tried again less and
 // less often. Nothing waits for KeepSynced but its caller.
 func (s *Store) KeepSynced(ctx context.Context, p Pace) {
-	k := &keeper{s: s, pace: p.withDefaults(), stop: func() {}}
-	defer func() { k.stop() }()
+	k := &keeper{s: s, pace: p.withDefaults()}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -52,10 +51,8 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 			}
 			timer.Reset(k.soon(time.Now()))
 		case <-timer.C:
-			remote := k.remote
 			wait := k.run(ctx)
-			if k.remote != remote {
-				k.watch(ctx)
+			if k.watch(ctx) {
 				wait = min(wait, k.soon(time.Now())) // for what came before it was watched
 			}
 			timer.Reset(wait)
@@ -71,23 +68,27 @@ type keeper struct {
 	ended    time.Time // when the last sync did
 	failures int       // since one was good
 
-	changes <-chan struct{} // nil without a remote: then events cost nothing
-	stop    context.CancelFunc
+	changes <-chan struct{}    // nil without a remote: then events cost nothing
+	stop    context.CancelFunc // ends the watching; nil: nothing is watched
 }
 
-// watch begins to follow the store's events when there is a remote, and ends it
-// when there is none any more.
-func (k *keeper) watch(ctx context.Context) {
-	k.stop()
-	k.changes, k.stop = nil, func() {}
-	if !k.remote {
-		return
+// watch follows the store's events as long as there is a remote; begun tells
+// that it has just begun to.
+func (k *keeper) watch(ctx context.Context) (begun bool) {
+	switch {
+	case k.remote == (k.stop != nil):
+		return false
+	case !k.remote:
+		k.stop()
+		k.changes, k.stop = nil, nil
+		return false
 	}
 	var err error
 	ctx, k.stop = context.WithCancel(ctx)
 	if k.changes, err = k.s.Watch(ctx); err != nil {
 		k.s.log.Warn("changes cannot be watched; they are pushed now and then only", "err", err)
 	}
+	return true
 }
 
 // soon returns how long to wait after an event. Commits that a sync itself has

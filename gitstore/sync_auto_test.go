@@ -86,6 +86,41 @@ func TestAFailingRemoteIsNoted(t *testing.T) {
 	}
 }
 
+// TestWatchedWithARemote: a store is watched as long as it has a remote.
+func TestWatchedWithARemote(t *testing.T) {
+	_, address := bareRemote(t)
+	s := openTest(t, quiet)
+	k := &keeper{s: s, pace: brisk}
+	for _, set := range []string{"", address, ""} {
+		if err := s.SetRemote(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		k.run(t.Context())
+		if begun := k.watch(t.Context()); begun != (set != "") {
+			t.Errorf("with remote %q: begun %v", set, begun)
+		}
+		if watched := k.changes != nil; watched != (set != "") {
+			t.Errorf("with remote %q: watched %v", set, watched)
+		}
+	}
+}
+
+// TestAPostIsPushedSoon: what is posted goes out long before the next look.
+func TestAPostIsPushedSoon(t *testing.T) {
+	dir, address := bareRemote(t)
+	s := synced(t, address)
+	ctx, stop := context.WithCancel(t.Context())
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.KeepSynced(ctx, Pace{Debounce: time.Millisecond, Gap: time.Millisecond, Every: time.Hour}) })
+	defer func() { stop(); keeping.Wait() }()
+	for _, text := range []string{"at the start", "as the watching begins", "later", "last"} {
+		m := say(t, s, "mary", text)
+		eventually(t, text+" is pushed", func() bool {
+			return strings.Contains(git(t, dir, "log", "--all", "--format=%B"), m.ID.String())
+		})
+	}
+}
+
 // TestPaceOfPushes: no more than one sync a gap, however many events there are,
 // and less often while it fails.
 func TestPaceOfPushes(t *testing.T) {

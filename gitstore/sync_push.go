@@ -176,8 +176,8 @@ func (r *syncRun) outgoing(ctx context.Context, b *replica) (*outgoing, error) {
 	return l, err
 }
 
-// readOutgoing reads what goes out of a branch; mixed tells that something that may be pushed lies on
-// top of something that is held back.
+// readOutgoing reads what goes out of a branch; mixed tells that something that
+// may be pushed lies on top of something that is held back.
 func (r *syncRun) readOutgoing(ctx context.Context, b *replica) (l *outgoing, mixed bool, err error) {
 	at, err := r.s.tip(b.ref)
 	if err != nil {

@@ -3,7 +3,6 @@ package hooks
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"time"
 )
 
@@ -21,9 +20,4 @@ func Notify(ctx context.Context, title, text string) error {
 		return fmt.Errorf("no notification can be shown with %s: %w %.200s", cmd.Args[0], err, out)
 	}
 	return nil
-}
-
-// program is a command that is given no input.
-func program(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, name, args...)
 }

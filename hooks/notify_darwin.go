@@ -6,7 +6,7 @@ import (
 )
 
 func notification(ctx context.Context, title, text string) *exec.Cmd {
-	return program(ctx, "osascript",
+	return exec.CommandContext(ctx, "osascript",
 		"-e", "on run argv",
 		"-e", `display notification (item 2 of argv) with title (item 1 of argv) sound name "Glass"`,
 		"-e", "end run", "--", title, text)

@@ -8,5 +8,5 @@ import (
 )
 
 func notification(ctx context.Context, title, text string) *exec.Cmd {
-	return program(ctx, "notify-send", "--app-name=skein", "--hint=string:sound-name:message-new-instant", "--", title, text)
+	return exec.CommandContext(ctx, "notify-send", "--app-name=skein", "--hint=string:sound-name:message-new-instant", "--", title, text)
 }

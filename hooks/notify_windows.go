@@ -15,7 +15,7 @@ Start-Sleep -Seconds 6
 $icon.Dispose()`
 
 func notification(ctx context.Context, title, text string) *exec.Cmd {
-	cmd := program(ctx, "powershell", "-NoProfile", "-NonInteractive", "-Command", balloon)
+	cmd := exec.CommandContext(ctx, "powershell", "-NoProfile", "-NonInteractive", "-Command", balloon)
 	cmd.Env = append(cmd.Environ(), "SKEIN_NOTICE_TITLE="+title, "SKEIN_NOTICE_TEXT="+text)
 	return cmd
 }

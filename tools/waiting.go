@@ -11,8 +11,8 @@ import (
 	"skein/gitstore"
 )
 
-// countGrace is how long a result is held up to say what mail waits. A count
-// takes a millisecond, unless others are catching up with the index.
+// countGrace is how long a result is held up to say what mail waits. Most counts
+// take less, unless others are catching up with the index.
 const countGrace = 10 * time.Millisecond
 
 // waiting is what a result says about mail that has come meanwhile: nothing

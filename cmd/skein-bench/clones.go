@@ -69,14 +69,8 @@ func (c *cloning) clone(i int) string { return filepath.Join(c.dir, "clone-"+str
 
 // begin makes the remote and the clones, and posts to each.
 func (c *cloning) begin(ctx context.Context) error {
-	talk := filepath.Join(c.dir, "talk")
-	if err := system(ctx, "git", "init", "-q", "--bare", "-b", "main", talk); err != nil {
+	if err := bareRepository(ctx, filepath.Join(c.dir, "talk")); err != nil {
 		return err
-	}
-	for _, set := range [][]string{{"gc.auto", "0"}, {"maintenance.auto", "false"}, {"http.receivepack", "true"}} {
-		if _, err := git(ctx, talk, "config", set[0], set[1]); err != nil {
-			return err
-		}
 	}
 	for i := range c.b.clones {
 		if err := c.fill(ctx, i); err != nil {

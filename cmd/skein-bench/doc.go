@@ -47,9 +47,10 @@
 // table.go the rows, measure.go the taking of turns, publish.go, plot.go and
 // curves.go what -update writes. The groups of figures are in post.go, wide.go,
 // crowd.go, read.go and serve.go; figures.go has those that come from stores of
-// several sizes, which scale.go measures; load.go has the agents at work, gc.go
-// compaction, index.go has the index made,
-// upkeep.go posts beside both, sync.go and clones.go syncing with a remote, peers.go the other systems. corpus.go, history.go, store.go and
-// generate.go make stores; sqlite.go and git.go are the baselines; client.go
-// drives servers; machine.go and volume.go describe and prepare the machine.
+// several sizes, which scale.go measures; load.go has the agents at work, wake.go
+// one that waits, gc.go compaction, index.go has the index made, upkeep.go posts
+// beside both, sync.go and clones.go syncing with a remote, peers.go the other
+// systems. corpus.go, history.go, store.go and generate.go make stores; sqlite.go
+// and git.go are the baselines; client.go drives servers; machine.go and
+// volume.go describe and prepare the machine.
 package main

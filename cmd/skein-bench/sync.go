@@ -76,15 +76,24 @@ func (b *bench) newHost(ctx context.Context) (h *host, err error) {
 		bareCopy(ctx, h.remoteURL("theirs"), h.clone))
 }
 
-// bareCopy makes a bare repository with the branches of another.
-func bareCopy(ctx context.Context, from, to string) error {
-	if err := system(ctx, "git", "init", "-q", "--bare", "-b", "main", to); err != nil {
+// bareRepository makes an empty repository that takes pushes over HTTP, and is
+// not tidied up while it is measured.
+func bareRepository(ctx context.Context, dir string) error {
+	if err := system(ctx, "git", "init", "-q", "--bare", "-b", "main", dir); err != nil {
 		return err
 	}
 	for _, set := range [][]string{{"gc.auto", "0"}, {"maintenance.auto", "false"}, {"http.receivepack", "true"}} {
-		if _, err := git(ctx, to, "config", set[0], set[1]); err != nil {
+		if _, err := git(ctx, dir, "config", set[0], set[1]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// bareCopy makes a bare repository with the branches of another.
+func bareCopy(ctx context.Context, from, to string) error {
+	if err := bareRepository(ctx, to); err != nil {
+		return err
 	}
 	_, err := git(ctx, to, "fetch", "-q", from, "main:main", "agents:agents")
 	return errors.Join(err, system(ctx, "git", "-C", to, "repack", "-adq"))

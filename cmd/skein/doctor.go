@@ -19,9 +19,10 @@ func newDoctorCmd(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check what skein needs to work, and say what to do",
 		Long: `Check the settings, the git program, the store with the files beside it, its
-index and its hooks, the clock and the remote. Each check is one line; what is wrong says what to do, and the exit code is 1. The
-remote is asked, as a sync would ask it, but nothing is changed. "skein verify"
-looks into every object of the store, which this does not.`,
+index and its hooks, the clock and the remote. Each check is one line; what is
+wrong says what to do, and the exit code is 1. The remote is asked, as a sync
+would ask it, but nothing is changed. "skein verify" looks into every object of
+the store, which this does not.`,
 		Example: `  skein doctor
   skein doctor --json | jq .ok`,
 		Args: takes(0, 0, ""),

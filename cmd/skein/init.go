@@ -22,7 +22,7 @@ begins with what another machine's store has pushed to a git repository, which
 becomes its remote; an empty repository will do as well.`,
 		Example: `  skein init
   skein init --from git@github.com:mary/talk.git
-  skein init --store ~/work/messages --agent mary`,
+  skein init --store ~/messages --agent mary`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd, a, from) },
 	}

@@ -100,13 +100,7 @@ func (a *app) sentBy(o sentOptions) string {
 	return strings.Join(query, " ")
 }
 
-// toJSONSent and drawnSent are a message with those who have not seen it yet.
-func toJSONSent(m *gitstore.Message) jsonMessage {
-	j := toJSONMessage(m)
-	j.Pending = m.Pending()
-	return j
-}
-
+// drawnSent is a message with those who have not seen it yet.
 func drawnSent(m *gitstore.Message) render.Message {
 	d := drawn(m)
 	for _, name := range m.Pending() {

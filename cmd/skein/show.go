@@ -45,7 +45,8 @@ func runShow(ctx context.Context, a *app, name string) error {
 	if m.Kind != event.KindMessage {
 		return a.show(toJSONChange(&m.Event).in(m), func(t render.Terminal) string { return t.Change(home(m), &m.Event) })
 	}
-	j := toJSONSent(m)
+	j := toJSONMessage(m)
+	j.Pending = m.Pending()
 	if got != nil {
 		j = j.got(got[0])
 		a.noteDelivery(got[0])

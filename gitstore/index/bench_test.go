@@ -377,3 +377,39 @@ func idsIn(messages []Message) (ids []event.ID) {
 	}
 	return ids
 }
+
+// BenchmarkFind looks up the messages of receipts: each in the table, in blocks
+// that are in memory, and with the reading of a block.
+func BenchmarkFind(b *testing.B) {
+	x := openTest(b, filepath.Join(b.TempDir(), "index"), Options{Now: func() time.Time { return testStart }})
+	if err := x.Update(context.Background(), State{}, benchState, newCorpus(2*blockSize).all()); err != nil {
+		b.Fatal(err)
+	}
+	v := viewTest(b, x)
+	defer v.Close()
+	w, err := newWriter(context.Background(), v.c, v.state)
+	if err != nil {
+		b.Fatal(err)
+	}
+	places, err := w.placesOf(0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	id := places[len(places)/2].id
+	look := func(b *testing.B, find func() ([]int64, error)) {
+		for b.Loop() {
+			if found, err := find(); err != nil || len(found) != 1 {
+				b.Fatal(found, err)
+			}
+		}
+	}
+	b.Run("table", func(b *testing.B) {
+		look(b, func() ([]int64, error) { w.finds = 0; return w.find(id) })
+	})
+	b.Run("blocks", func(b *testing.B) {
+		look(b, func() ([]int64, error) { return w.findInBlocks(id) })
+	})
+	b.Run("block to read", func(b *testing.B) {
+		look(b, func() ([]int64, error) { clear(w.places); return w.findInBlocks(id) })
+	})
+}

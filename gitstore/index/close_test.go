@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/gofrs/flock"
 )
 
 // TestCloseLeavesNoLog tells that nothing is left open: SQLite removes its
@@ -26,5 +28,44 @@ func TestCloseLeavesNoLog(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 3 { // its stamp, and its lock
 		t.Fatalf("%v, %v", entries, err)
+	}
+}
+
+// TestACheckpointHoldsUpNobody: while another process copies the log, updates
+// go on, and the log is copied by the next one that may.
+func TestACheckpointHoldsUpNobody(t *testing.T) {
+	x := openTest(t, filepath.Join(t.TempDir(), "index"), Options{})
+	copying := flock.New(copyingPath(x.file.path))
+	if err := copying.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	size := func() int64 {
+		t.Helper()
+		x.copying.Wait()
+		info, err := os.Stat(x.file.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	empty := size()
+	var changes []Change
+	for c := range newCorpus(10_000).all() {
+		changes = append(changes, c)
+	}
+	if err := x.Update(context.Background(), State{}, stepState(1), yield(changes[:9_000])); err != nil {
+		t.Fatal(err)
+	}
+	if size() != empty {
+		t.Fatal("two copied the log at once")
+	}
+	if err := copying.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Update(context.Background(), stepState(1), stepState(2), yield(changes[9_000:])); err != nil {
+		t.Fatal(err)
+	}
+	if size() == empty {
+		t.Fatal("the log was not copied")
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"skein/gitstore/event"
 )
 
-// A receipt names messages by id. To look one up in the table takes 30 µs, and
-// a first update has a million of them: so an update that has looked up many
-// reads the ids of whole blocks, and finds the rest there.
+// A receipt names messages by id. To look one up in the table is a statement of
+// SQLite's, and a first update has as many as messages: so an update that has
+// looked up many reads the ids of whole blocks, and finds the rest there, which
+// BenchmarkFind holds against each other.
 
 const (
-	// fewFinds is how many ids an update looks up in the table: as many take
-	// about as long as to read a block.
+	// fewFinds is how many ids an update looks up in the table before it reads
+	// a block, which takes about as long.
 	fewFinds = 256
 	// mostPlaces is how many blocks have their ids in memory, 100 KB each.
 	mostPlaces = 64

@@ -36,6 +36,15 @@ type move struct {
 	to      plumbing.Hash
 }
 
+// all are the commits at which a remote has branches.
+func all(adv *packp.AdvRefs) map[plumbing.Hash]bool {
+	there := make(map[plumbing.Hash]bool, len(adv.References))
+	for _, h := range adv.References {
+		there[h] = true
+	}
+	return there
+}
+
 // push does as much of the updates as fits into a pack, notes the outcome of
 // those that are done with, and returns what is left of the others.
 func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.ReferenceName]error) (rest []Update, err error) {
@@ -81,8 +90,9 @@ func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.
 
 // moves says what each update has to bring; one that has lost a race is noted.
 func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, outcome map[plumbing.ReferenceName]error) (moves []*move, err error) {
+	there := all(adv)
 	for _, u := range updates {
-		m := &move{Update: u, at: adv.References[u.Branch.String()]}
+		m := &move{Update: u, at: adv.References[u.Branch.String()], to: u.New}
 		if m.at == u.New {
 			outcome[u.Branch] = nil
 			continue
@@ -91,7 +101,7 @@ func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, 
 			outcome[u.Branch] = c.lost(u, "stale info")
 			continue
 		}
-		built, err := m.line(ctx, c.r.Repository)
+		built, err := m.line(ctx, c.r.Repository, there)
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +118,11 @@ func (c *call) lost(u Update, text string) error {
 	return &Error{Kind: Race, URL: Redact(c.r.URL), Branch: u.Branch.Short(), Text: text}
 }
 
-// line finds the commits that the remote's branch lacks. built tells whether
-// it is an ancestor.
-func (m *move) line(ctx context.Context, s objects) (built bool, err error) {
+// line finds the commits that the remote lacks. built tells whether its branch
+// is an ancestor; one that is new, or is to be replaced, need not be, and ends
+// where another of its branches is.
+func (m *move) line(ctx context.Context, s objects, there map[plumbing.Hash]bool) (built bool, err error) {
+	anew := m.at.IsZero() || !m.Lease.IsZero()
 	if !m.at.IsZero() && m.Lease.IsZero() {
 		err := s.HasEncodedObject(m.at)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
@@ -120,7 +132,7 @@ func (m *move) line(ctx context.Context, s objects) (built bool, err error) {
 			return false, err
 		}
 	}
-	for h := m.New; h != m.at; {
+	for h := m.New; h != m.at && (!anew || !there[h]); {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}

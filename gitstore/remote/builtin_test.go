@@ -42,6 +42,30 @@ func TestAPushInSteps(t *testing.T) {
 	git(t, dir, "fsck", "--strict")
 }
 
+// TestANewBranchOnAnother: of a branch that the remote has not, only what none
+// of its branches has is sent.
+func TestANewBranchOnAnother(t *testing.T) {
+	dir, ours := repository(t), repository(t)
+	first := commit(t, ours, "one")
+	second := commit(t, ours, "two", first.String())
+	third := commit(t, ours, "three", second.String())
+	git(t, dir, "config", "core.logAllRefUpdates", "always")
+	r := &Remote{URL: server(t, filepath.Dir(dir), nil) + "/repo", Repository: opened(t, ours), NoGit: true, packBytes: 1}
+	inbox := plumbing.NewBranchReferenceName("inbox/x")
+	for _, u := range []Update{{Branch: mainBranch, New: second}, {Branch: inbox, New: third}, {Branch: agentsBranch, New: second}} {
+		if outcome, err := r.Push(t.Context(), ours, []Update{u}); err != nil || outcome[u.Branch] != nil {
+			t.Fatal(outcome, err)
+		}
+		if git(t, dir, "rev-parse", u.Branch.String()) != u.New.String() {
+			t.Fatalf("%s is elsewhere", u.Branch)
+		}
+	}
+	if moves := git(t, dir, "reflog", "show", "--format=%H", inbox.String()); moves != third.String() {
+		t.Fatalf("%s has moved:\n%s", inbox, moves)
+	}
+	git(t, dir, "fsck", "--strict")
+}
+
 // TestAPackBomb: an object that is large when it is unpacked, and a delta that
 // makes one of a few bytes, are found out before they are.
 func TestAPackBomb(t *testing.T) {

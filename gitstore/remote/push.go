@@ -20,10 +20,10 @@ type Update struct {
 }
 
 // Push moves branches of the remote. from is a repository that has, together
-// with r.Objects, what they need; if it is
-// not there, it is made, empty. Without git, r.Repository must have all of it. The outcome of each update is in the map: nil,
-// or an *Error of kind Race or Refused. The error is about all of them, whose
-// outcome is then unknown if it is of kind Network.
+// with r.Objects, what they need; if it is not there, it is made, empty. Without
+// git, r.Repository must have all of it. The outcome of each update is in the
+// map: nil, or an *Error of kind Race or Refused. The error is about all of them,
+// whose outcome is then unknown if it is of kind Network.
 func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
 	if r.builtIn() {
 		return r.pushBuiltIn(ctx, updates)

@@ -236,29 +236,12 @@ func (d *dispatch) watch(ctx context.Context, s *tools.Server) {
 	if d.alerts == nil {
 		return
 	}
+	began := time.Now()
 	st, me, err := s.Joined(ctx)
 	if err != nil {
 		return // the calls say why
 	}
-	moves, err := st.Watch(ctx)
-	if err != nil {
-		return
-	}
-	var seen event.ID
-	for first := true; ; first = false {
-		waiting, err := allUnread(ctx, st, me)
-		for _, m := range waiting {
-			if err == nil && m.ID.Compare(seen) > 0 {
-				seen = m.ID
-				if !first {
-					fmt.Fprintln(d.alerts, alert(m))
-				}
-			}
-		}
-		if _, open := <-moves; !open {
-			return
-		}
-	}
+	followMail(ctx, st, me, began, func(m *gitstore.Message) { fmt.Fprintln(d.alerts, alert(m)) })
 }
 
 // alertBytes is how much of a message an alert shows.

@@ -20,11 +20,7 @@ func (d *duo) watch(ctx context.Context, s *tools.Server) {
 	if err != nil {
 		return // the calls say why
 	}
-	moves, err := st.Watch(ctx)
-	if err != nil {
-		return
-	}
-	for {
+	follow(ctx, st, func() {
 		now, err := s.Agent(ctx)
 		if err == nil && now != me { // register gave it another name
 			err = d.notice(me, "")
@@ -40,10 +36,7 @@ func (d *duo) watch(ctx context.Context, s *tools.Server) {
 		if err != nil && ctx.Err() == nil {
 			s.Log().Warn("the notice of waiting mail cannot be kept", "err", err)
 		}
-		if _, open := <-moves; !open {
-			return
-		}
-	}
+	})
 }
 
 // noticeFor says what waits for an agent, without a word of it; "" if nothing

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"skein/gitstore/event"
+	"skein/gitstore"
 	"skein/tools"
 )
 
@@ -12,7 +12,7 @@ import (
 const relayPreview = 80
 
 // watch tells the person that something has come for the client that this
-// server is for, until ctx ends. What was there before it began is not told of.
+// server is for, until ctx ends.
 func (r *relayer) watch(ctx context.Context, s *tools.Server) {
 	began := time.Now()
 	me, err := s.Agent(ctx)
@@ -23,27 +23,9 @@ func (r *relayer) watch(ctx context.Context, s *tools.Server) {
 	if err != nil {
 		return // the calls say why
 	}
-	moves, err := st.Watch(ctx)
-	if err != nil {
-		return
-	}
-	var seen event.ID
-	for first := true; ; first = false {
-		waiting, err := allUnread(ctx, st, me)
-		for _, m := range waiting {
-			if err != nil || m.ID.Compare(seen) <= 0 {
-				continue
-			}
-			seen = m.ID
-			if first && m.At.Before(began) {
-				continue
-			}
-			if err := r.notify(ctx, "Message from "+m.From, preview(string(m.Body), relayPreview)); err != nil && ctx.Err() == nil {
-				s.Log().Warn("the person cannot be told of a message", "err", err)
-			}
+	followMail(ctx, st, me, began, func(m *gitstore.Message) {
+		if err := r.notify(ctx, "Message from "+m.From, preview(string(m.Body), relayPreview)); err != nil && ctx.Err() == nil {
+			s.Log().Warn("the person cannot be told of a message", "err", err)
 		}
-		if _, open := <-moves; !open {
-			return
-		}
-	}
+	})
 }
