@@ -119,6 +119,9 @@ func (k *keeper) run(ctx context.Context) time.Duration {
 	if err == nil && done && k.s.now().Sub(state.LastTry).Abs() < k.pace.Every/2 {
 		return k.pace.Every // another process has just looked
 	}
+	if left := state.NotSoon.Sub(k.s.now()); left > 0 {
+		return min(left, longest)
+	}
 	err = k.sync(ctx)
 	k.ended = time.Now()
 	switch {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -202,7 +203,7 @@ func checkSentence(t *testing.T, err error, kind remote.Kind) {
 // have moved, are busy or broken, at the fetch and, where only writing is
 // refused, at the push.
 func TestAServerThatAnswersOtherwise(t *testing.T) {
-	kinds := map[int]remote.Kind{401: remote.Auth, 403: remote.Auth, 404: remote.NotFound, 429: remote.Network, 500: remote.Network, 503: remote.Network}
+	kinds := map[int]remote.Kind{401: remote.Auth, 403: remote.Auth, 404: remote.NotFound, 429: remote.Unable, 500: remote.Network, 503: remote.Network}
 	for _, service := range []string{"git-upload-pack", "git-receive-pack"} {
 		t.Run(service, func(t *testing.T) {
 			dir, address := bareRemote(t)
@@ -235,6 +236,39 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 	}
 }
 
+// TestABusyRemoteIsLeftAlone for as long as it asks, as far as the transport can
+// tell, by whatever syncs by itself; a person may try at once.
+func TestABusyRemoteIsLeftAlone(t *testing.T) {
+	_, address := bareRemote(t)
+	status, through := failing(t, address, "git-")
+	s := synced(t, through)
+	s.noGit = true // git does not pass on what the header says
+	say(t, s, "mary", "hello")
+	status.Store(429)
+	_, err := s.Sync(t.Context(), SyncOptions{})
+	checkSentence(t, err, remote.Unable)
+	status.Store(0)
+	keeper := &keeper{s: s, pace: Pace{}.withDefaults()}
+	if wait := keeper.run(t.Context()); wait <= keeper.pace.Every || wait > 2*time.Minute {
+		t.Errorf("the next look is in %s", wait)
+	}
+	if state, err := s.RemoteState(t.Context()); err != nil || state.Unpushed == 0 || state.Lasting {
+		t.Errorf("%+v, %v", state, err)
+	}
+	if r := sync1(t, s, SyncOptions{}); r.Pushed == 0 {
+		t.Errorf("%+v", r)
+	}
+	if state, err := s.RemoteState(t.Context()); err != nil || !state.NotSoon.IsZero() {
+		t.Errorf("%+v, %v", state, err)
+	}
+	for after, want := range map[time.Duration]time.Duration{0: 0, time.Minute: time.Minute, 1000 * time.Hour: longest} {
+		now := time.Now()
+		if got := notSoon(now, &remote.Error{Kind: remote.Unable, After: after}); after > 0 && got.Sub(now) != want || after == 0 && !got.IsZero() {
+			t.Errorf("after %s: %s", after, got.Sub(now))
+		}
+	}
+}
+
 // failing stands before a server, and answers requests for a service of git's
 // with the status, unless that is 0.
 func failing(t *testing.T, address, service string) (status *atomic.Int64, through string) {
@@ -253,6 +287,9 @@ func failing(t *testing.T, address, service string) (status *atomic.Int64, throu
 		}
 		if code == 401 {
 			w.Header().Set("WWW-Authenticate", `Basic realm="talk"`)
+		}
+		if code == 429 {
+			w.Header().Set("Retry-After", "120")
 		}
 		w.WriteHeader(code)
 		io.WriteString(w, "go\naway\n")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -138,10 +137,10 @@ func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
 	return i.arrived, i.holds.setBar(mainRef, i.inbox, why)
 }
 
-// saysProtected tells whether a refusal is about the branch, in the words of
-// the common hosts.
+// saysProtected tells whether a refusal is about the branch.
 func saysProtected(err error) bool {
-	return strings.Contains(strings.ToLower(err.Error()), "protected branch")
+	var e *remote.Error
+	return errors.As(err, &e) && e.Protected
 }
 
 // next is how many commits to push: half of those among which is one that is

@@ -119,7 +119,7 @@ func (r *syncRun) settle(ctx context.Context, a *arrival, l *outgoing, u remote.
 		return false, nil
 	}
 	search := &isolation{syncRun: r, a: a, out: l, reason: refused}
-	if bar := r.holds.bar(l.ref); l.to == l.ref && (bar != nil && bar.Inbox != "" || saysProtected(refused)) {
+	if bar := r.holds.bar(l.ref); l.to == l.ref && (bar != nil && bar.Inbox != "" || alone && saysProtected(refused)) {
 		if stop, err := search.turn(ctx); stop || err != nil {
 			return false, err
 		}

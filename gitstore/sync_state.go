@@ -22,6 +22,7 @@ type RemoteState struct {
 	LastTry  time.Time `json:"last_try"`  // of a sync; zero: never
 	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
+	NotSoon  time.Time `json:"not_soon"`  // until when the remote has asked to be left alone; zero: it has not
 	Lasting  bool      `json:"lasting"`   // the problem will not pass by itself
 	Held     []Held    `json:"held"`      // events that the remote refuses
 	Barred   []Bar     `json:"barred"`    // branches to which it lets this machine not push
@@ -130,6 +131,7 @@ func (s *Store) readSyncState(address string) *RemoteState {
 func (s *Store) noteSync(address string, report *SyncReport, failure error) {
 	state := s.readSyncState(address)
 	state.LastTry = s.now().UTC()
+	state.NotSoon = notSoon(state.LastTry, failure)
 	switch {
 	case failure != nil:
 		state.Problem, state.Lasting = failure.Error(), lasts(failure)
@@ -143,12 +145,25 @@ func (s *Store) noteSync(address string, report *SyncReport, failure error) {
 	}
 }
 
+// longest is how long a remote is left alone that asks for it; no remote is
+// believed that wants to be left alone for a year.
+const longest = time.Hour
+
+// notSoon is until when a remote has asked to be left alone.
+func notSoon(now time.Time, failure error) time.Time {
+	var e *remote.Error
+	if !errors.As(failure, &e) || e.After <= 0 {
+		return time.Time{}
+	}
+	return now.Add(min(longest, e.After))
+}
+
 // lasts tells whether somebody must do something about a failure, as about
 // credentials; a line that is dead comes back by itself.
 func lasts(failure error) bool {
 	var e *remote.Error
 	if errors.As(failure, &e) {
-		return e.Kind != remote.Network && e.Kind != remote.Race
+		return e.Kind != remote.Network && e.Kind != remote.Race && e.Kind != remote.Unable
 	}
 	return !errors.Is(failure, context.DeadlineExceeded)
 }

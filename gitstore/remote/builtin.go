@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -142,7 +144,7 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 	if status := statusOf(err); status != 0 {
 		text = fmt.Sprintf("the server answers with status %d", status)
 	}
-	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text}
+	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text, After: retryAfter(err)}
 	if last := said(); last != "" {
 		e.Text = summary(last) + " (" + text + ")"
 		if told := classify("", e.Text); told.Kind != Other {
@@ -161,15 +163,40 @@ func oneLine(text string) string {
 	return text[:min(len(text), maxSummary)]
 }
 
-// statusOf returns the status with which an HTTP server has refused, or 0.
-func statusOf(err error) int {
+// refusedWith returns what an HTTP server has refused with, or nil.
+func refusedWith(err error) *http.Response {
 	var unexpected *plumbing.UnexpectedError
 	if errors.As(err, &unexpected) {
 		err = unexpected.Err
 	}
 	var status *githttp.Err
 	if errors.As(err, &status) {
-		return status.StatusCode()
+		return status.Response
+	}
+	return nil
+}
+
+// statusOf returns the status with which an HTTP server has refused, or 0.
+func statusOf(err error) int {
+	if response := refusedWith(err); response != nil {
+		return response.StatusCode
+	}
+	return 0
+}
+
+// retryAfter returns how long an HTTP server wants to be left alone, as RFC 9110
+// has it say; 0 if it does not.
+func retryAfter(err error) time.Duration {
+	response := refusedWith(err)
+	if response == nil {
+		return 0
+	}
+	value := response.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(at))
 	}
 	return 0
 }
@@ -189,7 +216,9 @@ func kindOfFailure(err error, text string) Kind {
 		return NotFound
 	case status == 413:
 		return Refused
-	case status == 408, status == 429, status >= 500, errors.As(err, &netErr):
+	case status == 429, status == 507:
+		return Unable
+	case status == 408, status >= 500, errors.As(err, &netErr):
 		return Network
 	}
 	for _, sign := range broken {

@@ -153,6 +153,13 @@ func (m *move) line(ctx context.Context, s objects, there map[plumbing.Hash]bool
 
 // told reads what the remote says of each branch.
 func (c *call) told(report *packp.ReportStatus, moves []*move, outcome map[plumbing.ReferenceName]error) (rest []Update, err error) {
+	words := "remote: " + strings.ReplaceAll(strings.TrimSpace(c.said.text()), "\n", "\nremote: ")
+	if report.UnpackStatus != "ok" {
+		words = "error: remote unpack failed: " + report.UnpackStatus + "\n" + words
+	}
+	if unable(words) {
+		return nil, classify(c.r.URL, words)
+	}
 	status := map[plumbing.ReferenceName]string{}
 	for _, line := range report.CommandStatuses {
 		status[line.ReferenceName] = line.Status
@@ -163,7 +170,8 @@ func (c *call) told(report *packp.ReportStatus, moves []*move, outcome map[plumb
 		case !said:
 			err = &Error{Kind: Network, URL: Redact(c.r.URL), Text: "the server did not say what became of " + m.Branch.Short()}
 		case text != "ok":
-			outcome[m.Branch] = &Error{Kind: rejection(text), URL: Redact(c.r.URL), Branch: m.Branch.Short(), Text: c.reason(report, text)}
+			outcome[m.Branch] = &Error{Kind: rejection(text), URL: Redact(c.r.URL), Branch: m.Branch.Short(), Text: reason(oneLine(text), summary(words)),
+				Protected: protects(text) || protects(words)}
 		case m.to == m.New:
 			outcome[m.Branch] = nil
 		default:
@@ -171,16 +179,4 @@ func (c *call) told(report *packp.ReportStatus, moves []*move, outcome map[plumb
 		}
 	}
 	return rest, err
-}
-
-// reason adds to the remote's word for a refusal what else it has said.
-func (c *call) reason(report *packp.ReportStatus, text string) string {
-	text = oneLine(text)
-	if report.UnpackStatus != "ok" {
-		text += ", " + oneLine(report.UnpackStatus)
-	}
-	if said := strings.TrimSpace(c.said.text()); said != "" {
-		text += ", " + summary("remote: "+strings.ReplaceAll(said, "\n", "\nremote: "))
-	}
-	return text
 }

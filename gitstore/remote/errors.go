@@ -3,7 +3,7 @@ package remote
 import (
 	"fmt"
 	"net/url"
-	"strings"
+	"time"
 )
 
 // Kind says what kept a remote from doing what was asked.
@@ -18,6 +18,8 @@ const (
 	Race                 // the branch has moved since it was fetched
 	Network              // the remote cannot be reached, or broke off; what was sent may have arrived
 	TooLarge             // it would send more than may be taken
+	Unable               // the remote cannot at present, as when it is full or busy; what was sent has not arrived
+	Local                // this machine cannot keep what the remote sends
 )
 
 // Error is a failure of a remote, in one sentence.
@@ -26,6 +28,9 @@ type Error struct {
 	URL    string // without a password
 	Branch string // the branch that was refused; "" if it is about all
 	Text   string // what git said, in one line
+
+	Protected bool          // it is about the branch: the remote would refuse whatever is pushed there
+	After     time.Duration // that the remote wants to be left alone; 0: it does not say
 }
 
 var sentences = map[Kind]string{
@@ -36,6 +41,8 @@ var sentences = map[Kind]string{
 	Race:     "somebody else has pushed to %s meanwhile: %s; sync again",
 	Network:  "%s cannot be reached, or broke off: %s; nothing is lost, sync again later",
 	TooLarge: "%s sends more than may be taken: %s; see what lies there besides messages",
+	Unable:   "%s cannot take part at present: %s; nothing is lost, sync again when it can",
+	Local:    "this machine cannot keep what %s sends: %s; make room, and sync again",
 }
 
 func (e *Error) Error() string {
@@ -57,78 +64,4 @@ func Redact(address string) string {
 	}
 	u.User = url.User(u.User.Username())
 	return u.String()
-}
-
-// signs are what git, curl and ssh say with LC_ALL=C, in lower case, in the
-// order in which they count: ssh's reason comes before git's summary of it.
-var signs = []struct {
-	kind  Kind
-	texts []string
-}{
-	{Auth, []string{"authentication failed", "permission denied", "could not read username", "could not read password",
-		"terminal prompts disabled", "returned error: 401", "returned error: 403", "host key verification failed",
-		"access denied", "dubious ownership", "invalid credentials", "unauthorized"}},
-	{Network, []string{"could not resolve", "connection refused", "connection reset", "connection timed out", "failed to connect",
-		"couldn't connect", "operation timed out", "network is unreachable", "no route to host", "early eof", "rpc failed",
-		"returned error: 429", "returned error: 5", "operation too slow", "remote end hung up", "unexpected disconnect", "gnutls", "openssl",
-		"ssl certificate", "connection closed", "empty reply", "transfer closed", "bad pack header", "unpack-objects abnormal",
-		"premature end of pack", "invalid index-pack output", "expected flush", "protocol error", "remote failed to report status"}},
-	{NotFound, []string{"not found", "does not appear to be a git repository", "does not exist", "returned error: 404", "no such file"}},
-	{Refused, []string{"remote rejected", "hook declined", "protected branch", "pre-receive", "exceeds", "push declined"}},
-}
-
-// classify makes an Error of what git wrote to standard error.
-func classify(address, stderr string) *Error {
-	e := &Error{URL: Redact(address), Text: summary(stderr)}
-	lower := strings.ToLower(stderr)
-	for _, sign := range signs {
-		for _, text := range sign.texts {
-			if strings.Contains(lower, text) {
-				e.Kind = sign.kind
-				return e
-			}
-		}
-	}
-	return e
-}
-
-const maxSummary = 300 // bytes of an error's text
-
-// summary is the line of git's that says most: what the remote says of a
-// refusal, else the first line that is marked fatal or error, else the last.
-func summary(stderr string) string {
-	var remote, marked, last string
-	for line := range strings.FieldsFuncSeq(stderr, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		last = line
-		if text, ok := strings.CutPrefix(line, "remote: "); ok && remote == "" && !isProgress(text) {
-			remote = strings.TrimPrefix(strings.TrimSpace(text), "error: ")
-		}
-		for _, prefix := range []string{"fatal: ", "error: "} {
-			if text, ok := strings.CutPrefix(line, prefix); ok && marked == "" {
-				marked = text
-			}
-		}
-	}
-	switch {
-	case remote != "":
-		last = remote
-	case marked != "":
-		last = marked
-	case last == "":
-		return "it gave no reason"
-	}
-	return strings.ToValidUTF8(last[:min(len(last), maxSummary)], "")
-}
-
-// isProgress tells whether a line of the remote only says how far it is.
-func isProgress(text string) bool {
-	for _, word := range []string{"Counting", "Compressing", "Enumerating", "Total", "Resolving", "Processing", "Checking"} {
-		if strings.HasPrefix(text, word) {
-			return true
-		}
-	}
-	return strings.TrimSpace(text) == ""
 }

@@ -64,6 +64,13 @@ func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (
 // "<flag>\t<from>:<to>\t<summary>", where the flag of what was refused is "!".
 func (r *Remote) outcomes(out string, err error) map[plumbing.ReferenceName]error {
 	outcome := map[plumbing.ReferenceName]error{}
+	var told Error
+	if e := (*Error)(nil); errors.As(err, &e) {
+		told = *e
+	}
+	if told.Kind == Unable {
+		return outcome // nothing was looked at
+	}
 	for line := range strings.Lines(out) {
 		parts := strings.SplitN(strings.TrimRight(line, "\n"), "\t", 3)
 		if len(parts) < 3 || len(parts[0]) != 1 {
@@ -76,7 +83,8 @@ func (r *Remote) outcomes(out string, err error) map[plumbing.ReferenceName]erro
 			continue
 		}
 		if kind := rejection(parts[2]); kind != Network {
-			outcome[ref] = &Error{Kind: kind, URL: Redact(r.URL), Branch: ref.Short(), Text: reason(parts[2], err)}
+			outcome[ref] = &Error{Kind: kind, URL: Redact(r.URL), Branch: ref.Short(), Text: reason(parts[2], told.Text),
+				Protected: told.Protected || protects(parts[2])}
 		}
 	}
 	return outcome
@@ -99,11 +107,15 @@ func rejection(text string) Kind {
 	return Refused
 }
 
-// reason adds to git's word for a refusal what the remote said about it.
-func reason(text string, err error) string {
-	var e *Error
-	if errors.As(err, &e) && e.Text != "" && !strings.HasPrefix(e.Text, "failed to push") {
-		return text + ", " + e.Text
+// reason puts together what a remote says of a push and of a branch, the
+// summary, which alone often is no more than the name of a hook.
+func reason(summary, said string) string {
+	summary = strings.TrimPrefix(summary, "[remote rejected] ")
+	if strings.HasPrefix(summary, "(") && strings.HasSuffix(summary, ")") {
+		summary = summary[1 : len(summary)-1]
 	}
-	return text
+	if said == "" || said == summary || strings.HasPrefix(said, "failed to push") {
+		return summary
+	}
+	return said + " (" + summary + ")"
 }

@@ -231,7 +231,7 @@ func TestAHookRefusesOneBranch(t *testing.T) {
 
 func TestStatusesOfAServer(t *testing.T) {
 	transports(t, func(t *testing.T, noGit bool) {
-		for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Network, 500: Network, 503: Network} {
+		for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Unable, 500: Network, 503: Network} {
 			address := server(t, t.TempDir(), func(http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					if status == 401 {
