@@ -2,11 +2,13 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
@@ -135,15 +138,7 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 	if errors.As(err, &local) {
 		return err // of our own disk
 	}
-	text := oneLine(err.Error())
-	for _, plain := range []error{transport.ErrAuthenticationRequired, transport.ErrAuthorizationFailed, transport.ErrRepositoryNotFound} {
-		if errors.Is(err, plain) {
-			text = plain.Error() // without the page that came along
-		}
-	}
-	if status := statusOf(err); status != 0 {
-		text = fmt.Sprintf("the server answers with status %d", status)
-	}
+	text := wordsOf(err)
 	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text, After: retryAfter(err)}
 	if last := said(); last != "" {
 		e.Text = summary(last) + " (" + text + ")"
@@ -155,6 +150,33 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 		e.Text += ", where without git only a name and password in the address, and ssh keys that ask for no passphrase, are tried"
 	}
 	return e
+}
+
+// wordsOf is what an error of go-git's says, without what stands beside it
+// anyway: the address, or the whole page that came with a status.
+func wordsOf(err error) string {
+	var tried *url.Error
+	if errors.As(err, &tried) {
+		err = tried.Err
+	}
+	said := oneLine(err.Error())
+	for plain, text := range map[error]string{
+		transport.ErrAuthenticationRequired: "authentication required",
+		transport.ErrAuthorizationFailed:    "the server answers with status 403",
+		transport.ErrRepositoryNotFound:     "repository not found",
+		pktline.ErrInvalidPktLen:            notGit,
+	} {
+		if _, page, _ := strings.Cut(said, plain.Error()+": "); errors.Is(err, plain) {
+			if page != "" && !strings.Contains(page, "<") {
+				text = page
+			}
+			return text
+		}
+	}
+	if status := statusOf(err); status != 0 {
+		return fmt.Sprintf("the server answers with status %d", status)
+	}
+	return said
 }
 
 // oneLine makes a text from outside fit for a sentence.
@@ -210,6 +232,10 @@ func kindOfFailure(err error, text string) Kind {
 	var netErr net.Error
 	status := statusOf(err)
 	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return Other // it does not pass by itself
+	case errors.Is(err, pktline.ErrInvalidPktLen):
+		return NotFound
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
 		return Auth
 	case errors.Is(err, transport.ErrRepositoryNotFound):

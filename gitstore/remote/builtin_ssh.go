@@ -20,6 +20,7 @@ import (
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"github.com/kevinburke/ssh_config"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 )
 
 // go-git's own client of ssh cannot be ended while it shakes hands, and passes
@@ -67,12 +68,17 @@ func (c *call) ssh(ctx context.Context, service string) (*stream, error) {
 
 // refused tells a server that does not let us in from a line that breaks.
 func (c *call) refused(err error) error {
-	for _, sign := range []string{"unable to authenticate", "knownhosts:", "no supported methods"} {
-		if strings.Contains(err.Error(), sign) {
-			return &Error{Kind: Auth, URL: Redact(c.r.URL), Text: oneLine(err.Error())}
-		}
+	text := oneLine(err.Error())
+	var known *knownhosts.KeyError
+	switch {
+	case errors.As(err, &known) && len(known.Want) > 0:
+		text = otherHostKey
+	case errors.As(err, &known):
+		text = noHostKey
+	case !says(text, []string{"unable to authenticate", "no supported methods", "knownhosts: "}):
+		return err
 	}
-	return err
+	return &Error{Kind: Auth, URL: Redact(c.r.URL), Text: text}
 }
 
 func (s *stream) start(command string) error {

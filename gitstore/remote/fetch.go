@@ -81,9 +81,15 @@ func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.Refe
 	for _, ref := range branches {
 		args = append(args, ref.String())
 	}
-	out, err := r.run(ctx, dir, args...)
+	// A page of one line looks to git like an old server with an empty
+	// repository. One that speaks git sends packets, which are told here.
+	packets := filepath.Join(dir, "packets")
+	out, err := r.runWith(ctx, dir, []string{"GIT_TRACE_PACKET=" + packets}, args...)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(packets); err != nil && out == "" {
+		return nil, &Error{Kind: NotFound, URL: Redact(r.URL), Text: notGit}
 	}
 	tips := Tips{}
 	for line := range strings.Lines(out) {

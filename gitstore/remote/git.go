@@ -126,6 +126,11 @@ func overSSH(address string) bool {
 // run executes git on the repository dir. It returns what git printed; an
 // error is an *Error, ErrNoGit, or that of ctx.
 func (r *Remote) run(ctx context.Context, dir string, args ...string) (string, error) {
+	return r.runWith(ctx, dir, nil, args...)
+}
+
+// runWith is run with more variables.
+func (r *Remote) runWith(ctx context.Context, dir string, env []string, args ...string) (string, error) {
 	git, err := exec.LookPath("git")
 	if err != nil {
 		return "", ErrNoGit
@@ -138,7 +143,7 @@ func (r *Remote) run(ctx context.Context, dir string, args ...string) (string, e
 	}
 	cmd := exec.CommandContext(ctx, git, append(all, args...)...)
 	cmd.Dir = dir
-	cmd.Env = environment(r.Objects)
+	cmd.Env = append(environment(r.Objects), env...)
 	if overSSH(r.URL) {
 		if command := sshCommand(ctx, git); command != "" {
 			cmd.Env = append(cmd.Env, "GIT_SSH_COMMAND="+command)

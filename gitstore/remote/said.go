@@ -25,7 +25,7 @@ var signs = []struct {
 		"returned error: 5", "operation too slow", "remote end hung up", "unexpected disconnect", "gnutls", "openssl", "tls: ", "x509: ",
 		"ssl certificate", "connection closed", "empty reply", "transfer closed", "bad pack header", "unpack-objects abnormal",
 		"premature end of pack", "invalid index-pack output", "expected flush", "protocol error", "remote failed to report status"}},
-	{NotFound, []string{"not found", "could not be found", "does not appear to be a git repository", "does not exist", "returned error: 404", "no such file"}},
+	{NotFound, []string{"is this a git repository", "no dav locking support", "invalid server response", "not found", "could not be found", "does not appear to be a git repository", "does not exist", "returned error: 404", "no such file"}},
 	{Refused, []string{"remote rejected", "hook declined", "protected branch", "pre-receive", "exceeds", "push declined"}},
 }
 
@@ -102,7 +102,7 @@ func summary(stderr string) string {
 	if said := telling(remote); said != "" {
 		last = said
 	} else if marked != "" {
-		last = withoutAddress(marked)
+		last = plainly(marked, stderr)
 	}
 	return strings.ToValidUTF8(last[:min(len(last), maxSummary)], "")
 }
@@ -165,13 +165,29 @@ func telling(lines []string) string {
 	return heading
 }
 
-var unreached = regexp.MustCompile(`^unable to access '[^']*': (?:The requested URL returned error: (\d+))?`)
+// What both transports say in the same words.
+const (
+	notGit       = "what answers there is not git, but perhaps a page to log in to the network"
+	noHostKey    = "its host key is not known"
+	otherHostKey = "its host key is not the one that is known"
+)
 
-// withoutAddress leaves out of git's words the address, which stands beside
-// them anyway.
-func withoutAddress(text string) string {
+var (
+	unreached = regexp.MustCompile(`^unable to access '[^']*': (?:The requested URL returned error: (\d+))?`)
+	elsewhere = regexp.MustCompile(`is this a git repository|no DAV locking support|invalid server response`)
+)
+
+// plainly says in other words what git and ssh say with an address, which
+// stands beside it anyway, or for somebody who sits at a terminal.
+func plainly(text, stderr string) string {
 	at := unreached.FindStringSubmatchIndex(text)
 	switch {
+	case elsewhere.MatchString(text):
+		return notGit
+	case strings.HasPrefix(text, "Host key verification failed") && strings.Contains(stderr, "HOST IDENTIFICATION HAS CHANGED"):
+		return otherHostKey
+	case strings.HasPrefix(text, "Host key verification failed"):
+		return noHostKey
 	case at == nil:
 		return text
 	case at[2] >= 0:

@@ -135,7 +135,7 @@ func TestWhatHostsSayToStrangers(t *testing.T) {
 		"ERROR: Repository not found." + access:                                                            {NotFound, "Repository not found."},
 		"ERROR: Permission to axon/talk.git denied to mary." + access:                                      {Auth, "Permission to axon/talk.git denied to mary."},
 		"git@example.org: Permission denied (publickey)." + access:                                         {Auth, "git@example.org: Permission denied (publickey)."},
-		"Host key verification failed." + access:                                                           {Auth, "Host key verification failed."},
+		"Host key verification failed." + access:                                                           {Auth, "its host key is not known"},
 		"remote: This repository was archived so it is read-only." + forbidden:                             {Auth, "This repository was archived so it is read-only."},
 		"remote: Write access to repository not granted." + forbidden:                                      {Auth, "Write access to repository not granted."},
 		"remote: You are not allowed to push code to this project." + forbidden:                            {Auth, "You are not allowed to push code to this project."},
