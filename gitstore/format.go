@@ -181,15 +181,19 @@ func initStore(git string, o Options) (err error) {
 	}
 	defer unlock()
 	b := db.NewBatch()
-	b.Move(mainRef, plumbing.ZeroHash, addRoot(b, "Start of the conversation\n", map[string]string{
-		formatFile: formatText, attributesFile: attributesText, readmeFile: readmeText}))
-	b.Move(agentsRef, plumbing.ZeroHash, addRoot(b, "Start of the list of agents\n", map[string]string{
-		formatFile: formatText, attributesFile: attributesText}))
+	for _, ref := range syncBranches {
+		b.Move(ref, plumbing.ZeroHash, addRoot(b, ref))
+	}
 	return b.Commit()
 }
 
-// addRoot adds a root commit with these files.
-func addRoot(b *odb.Batch, message string, files map[string]string) plumbing.Hash {
+// addRoot adds the root commit of a branch.
+func addRoot(b *odb.Batch, ref plumbing.ReferenceName) plumbing.Hash {
+	message, files := "Start of the conversation\n", map[string]string{formatFile: formatText, attributesFile: attributesText, readmeFile: readmeText}
+	if ref == agentsRef {
+		message = "Start of the list of agents\n"
+		delete(files, readmeFile)
+	}
 	var tree []byte
 	for name, text := range files {
 		tree = splice(tree, treeEntry{Name: name, Hash: b.Add(plumbing.BlobObject, []byte(text))})

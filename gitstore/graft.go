@@ -220,13 +220,9 @@ func (s *Store) findCommits(ctx context.Context, from plumbing.Hash, grafts []gr
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		t, raw, err := s.db.Get(h)
-		if err != nil || t != plumbing.CommitObject {
-			return errors.Join(err, fmt.Errorf("commit %s cannot be read; run skein verify", h))
-		}
-		c, err := parseCommit(raw)
+		raw, c, err := s.readCommit(h)
 		if err != nil {
-			return fmt.Errorf("commit %s: %w", h, err)
+			return fmt.Errorf("%w; run skein verify", err)
 		}
 		if at, ok := wanted[c.id]; ok && len(at) == 1 {
 			grafts[at[0]].commit = raw
@@ -338,8 +334,8 @@ func (s *Store) isAncestor(ctx context.Context, old, of plumbing.Hash) (bool, er
 	return n >= 0, err
 }
 
-// distance counts the commits from one back to an older one, or to the root if
-// that is zero; -1 if the older one is not in its history.
+// distance counts the commits from one back to an older one, or to the first
+// that is here if that is zero; -1 if the older one is not in its history.
 func (s *Store) distance(ctx context.Context, from, to plumbing.Hash) (n int, err error) {
 	for ; from != to; n++ {
 		if from.IsZero() {

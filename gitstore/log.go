@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
-	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
@@ -25,32 +23,19 @@ type LogEntry struct {
 
 // Log returns the last n commits of main, newest first; 0 means 20.
 func (s *Store) Log(ctx context.Context, n int) ([]LogEntry, error) {
-	tip, err := s.tip(mainRef)
-	if err != nil {
-		return nil, err
-	}
-	repo, err := gogit.Open(s.db, nil)
-	if err != nil {
-		return nil, err
-	}
-	commits, err := repo.Log(&gogit.LogOptions{From: tip})
-	if err != nil {
-		return nil, err
-	}
-	defer commits.Close()
 	var log []LogEntry
-	for n = logSize(n); len(log) < n; {
-		c, err := commits.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
+	err := s.history(ctx, func(h plumbing.Hash, _ commitInfo) error {
+		c, err := object.GetCommit(s.db, h)
 		if err != nil {
-			return nil, fmt.Errorf("read the history of %s: %w", s.dir, err)
+			return err
 		}
-		log = append(log, logEntry(c))
+		if log = append(log, logEntry(c)); len(log) == logSize(n) {
+			return errStop
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", s.dir, err)
 	}
 	return log, s.hideSubjects(log)
 }
@@ -152,6 +137,9 @@ func (s *Store) broughtBy(ctx context.Context, h plumbing.Hash, c commitInfo) (*
 func (s *Store) addedBy(ctx context.Context, c commitInfo) (leaf, error) {
 	if c.id.IsZero() {
 		return leaf{}, errors.New("brought no event")
+	}
+	if c.cut {
+		return s.fileOf(ctx, c)
 	}
 	before, err := s.rootTree(c.parent)
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Store) knownTip(ref plumbing.ReferenceName) (tracked, known plumbing.Ha
 		return tracked, tracked, err
 	}
 	c, err := s.commitInfo(tracked)
-	if err != nil || c.parent.IsZero() {
+	if err != nil || c.root() {
 		return tracked, plumbing.ZeroHash, err
 	}
 	return tracked, tracked, nil

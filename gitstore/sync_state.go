@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"skein/gitstore/odb"
 	"skein/gitstore/remote"
 )
 
@@ -78,8 +79,8 @@ func (s *Store) aheadOf(ctx context.Context, at plumbing.Hash, known []plumbing.
 		if err != nil {
 			return 0, err
 		}
-		if c.parent.IsZero() {
-			return n, nil // the root is no event
+		if c.root() {
+			return n, nil // which is no event
 		}
 		at = c.parent
 	}
@@ -218,7 +219,7 @@ func (s *Store) forgetRemote(ctx context.Context) error {
 		if err != nil || known.IsZero() {
 			return err
 		}
-		root, err := s.rootOf(ctx, ref)
+		root, err := s.rootOf(ctx, b, ref)
 		if err != nil {
 			return err
 		}
@@ -233,15 +234,15 @@ func (s *Store) forgetRemote(ctx context.Context) error {
 	return b.Commit()
 }
 
-// rootOf returns the first commit of a branch.
-func (s *Store) rootOf(ctx context.Context, ref plumbing.ReferenceName) (plumbing.Hash, error) {
-	h, err := s.tip(ref)
-	for err == nil {
-		var c commitInfo
-		if c, err = s.commitInfo(h); err != nil || c.parent.IsZero() {
-			return h, err
-		}
-		h, err = c.parent, errors.Join(ctx.Err())
+// rootOf returns the first commit of a branch. A store that lacks it, with what
+// else of its history is old, is given it.
+func (s *Store) rootOf(ctx context.Context, b *odb.Batch, ref plumbing.ReferenceName) (plumbing.Hash, error) {
+	h, c, err := s.first(ctx, ref)
+	if err != nil {
+		return h, fmt.Errorf("read the history of branch %s: %w", ref.Short(), err)
 	}
-	return h, fmt.Errorf("read the history of branch %s: %w", ref.Short(), err)
+	if c.cut {
+		h = addRoot(b, ref)
+	}
+	return h, nil
 }

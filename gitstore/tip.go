@@ -22,9 +22,13 @@ const (
 // commitInfo is what the store asks of a commit.
 type commitInfo struct {
 	tree   plumbing.Hash
-	parent plumbing.Hash // the first; zero for a root commit
+	parent plumbing.Hash // the first; zero if there is none, or none that is here
 	id     event.ID      // of the event that it brought; zero if it brought none
+	cut    bool          // it has parents, but the history that is here begins with it
 }
+
+// root tells whether the commit is the first of its branch anywhere.
+func (c commitInfo) root() bool { return c.parent.IsZero() && !c.cut }
 
 // parseCommit reads the bytes of a commit object.
 func parseCommit(raw []byte) (commitInfo, error) {
@@ -160,17 +164,38 @@ func (s *Store) rootTree(commit plumbing.Hash) (plumbing.Hash, error) {
 	return info.tree, err
 }
 
+// commitInfo reads a commit. Whoever walks through history does so by it, and
+// not by the parents in the bytes of commits: they need not be here.
 func (s *Store) commitInfo(h plumbing.Hash) (commitInfo, error) {
+	_, info, err := s.readCommit(h)
+	return info, err
+}
+
+// readCommit is commitInfo with the commit's bytes.
+func (s *Store) readCommit(h plumbing.Hash) (raw []byte, info commitInfo, err error) {
 	t, raw, err := s.db.Get(h)
 	if err != nil {
-		return commitInfo{}, fmt.Errorf("read commit %s: %w", h, err)
+		return nil, info, fmt.Errorf("read commit %s: %w", h, err)
 	}
 	if t != plumbing.CommitObject {
-		return commitInfo{}, fmt.Errorf("object %s is a %s; a commit was expected", h, t)
+		return nil, info, fmt.Errorf("object %s is a %s; a commit was expected", h, t)
 	}
-	info, err := parseCommit(raw)
+	if info, err = parseCommit(raw); err == nil {
+		err = s.cut(h, &info)
+	}
 	if err != nil {
-		return info, fmt.Errorf("read commit %s: %w", h, err)
+		return nil, info, fmt.Errorf("read commit %s: %w", h, err)
 	}
-	return info, nil
+	return raw, info, nil
+}
+
+// cut takes the parent from a commit with which the history that is here begins.
+func (s *Store) cut(h plumbing.Hash, c *commitInfo) (err error) {
+	if c.parent.IsZero() {
+		return nil
+	}
+	if c.cut, err = s.db.IsShallow(h); c.cut {
+		c.parent = plumbing.ZeroHash
+	}
+	return err
 }

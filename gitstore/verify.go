@@ -19,6 +19,7 @@ type Report struct {
 	Commits  int // of both branches
 	Messages int
 	Packs    int
+	Shallow  bool // older commits are not here, and were not looked at
 	// Problems are sentences: what is wrong, where, and what to do.
 	Problems []string
 	// Repaired says what was wrong and has been put right.
@@ -108,7 +109,7 @@ func (v *verifier) tally(w *historian) {
 type branch struct {
 	ref     plumbing.ReferenceName
 	commits []plumbing.Hash // newest first
-	whole   bool            // the last one is the root
+	whole   bool            // the last one is the first that there is
 }
 
 // history checks both branches.
@@ -147,6 +148,7 @@ func (v *verifier) list(ctx context.Context, b *branch) error {
 			return v.unreadable(fmt.Sprintf("commit %s of branch %s, with all that is older,", h, b.ref.Short()), err)
 		}
 		h = c.parent
+		v.report.Shallow = v.report.Shallow || c.cut
 	}
 	b.whole = true
 	return nil
@@ -164,7 +166,7 @@ func (v *verifier) commit(h plumbing.Hash) (raw []byte, c commitInfo, err error)
 	if c, err = parseCommit(raw); err != nil {
 		return nil, c, &brokenError{err}
 	}
-	return raw, c, nil
+	return raw, c, v.s.cut(h, &c)
 }
 
 const (
@@ -182,7 +184,7 @@ func (v *verifier) branch(ctx context.Context, b *branch) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := w.check(at); err != nil {
+			if err := w.check(ctx, at); err != nil {
 				return err
 			}
 			if w.commits == tallyEvery {

@@ -3,6 +3,7 @@ package gitstore
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +28,7 @@ type historian struct {
 }
 
 // check looks at the commit at that place of the branch.
-func (w *historian) check(at int) error {
+func (w *historian) check(ctx context.Context, at int) error {
 	h := w.b.commits[at]
 	w.commits++
 	raw, c, err := w.commit(h)
@@ -38,7 +39,10 @@ func (w *historian) check(at int) error {
 		w.v.problem("commit %s of branch %s merges %d histories, where each commit has one parent; take it off the branch and bring its messages in with skein", h, w.b.ref.Short(), n)
 	}
 	if at == len(w.b.commits)-1 {
-		if w.b.whole {
+		switch {
+		case c.cut:
+			return w.first(ctx, h, c)
+		case w.b.whole:
 			return w.root(h, c)
 		}
 		return nil // what it was added to cannot be read; that is reported
@@ -75,6 +79,48 @@ func (w *historian) root(h plumbing.Hash, c commitInfo) error {
 	dirs := slices.Collect(entries(raw))
 	if !ok || format.Dir || slices.ContainsFunc(dirs, func(e treeEntry) bool { return e.Dir }) {
 		w.v.problem("branch %s does not begin as a store of skein does (commit %s); restore it from another clone", w.b.ref.Short(), h)
+	}
+	return nil
+}
+
+// first checks the commit with which a history begins that is not whole: which
+// of its events it brought itself is not known, so all of them are looked at.
+func (w *historian) first(ctx context.Context, h plumbing.Hash, c commitInfo) error {
+	raw, err := w.tree(subtree{hash: c.tree})
+	if err != nil {
+		return w.v.unreadable("the tree of commit "+h.String(), err)
+	}
+	if format, ok := lookup(raw, formatFile); !ok || format.Dir {
+		w.v.problem("commit %s of branch %s is not of a store of skein; restore the branch from another clone", h, w.b.ref.Short())
+	}
+	for _, top := range topsOf(w.b.ref) {
+		if e, ok := lookup(raw, top); ok {
+			if err := w.below(ctx, subtree{hash: e.Hash, path: top}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// below checks all events below a directory.
+func (w *historian) below(ctx context.Context, d subtree) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	raw, err := w.tree(d)
+	if err != nil {
+		return w.v.unreadable(fmt.Sprintf("directory %q (tree %s)", d.path, d.hash), err)
+	}
+	for e := range entries(raw) {
+		if e.Dir {
+			err = w.below(ctx, d.sub(e))
+		} else {
+			_, err = w.event(leaf{d.path, e.Name, e.Hash})
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

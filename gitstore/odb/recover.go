@@ -269,10 +269,13 @@ func (s *Storage) rooted(commit plumbing.Hash) bool {
 	return err == nil
 }
 
-// parent returns a commit's first parent, zero if it has none.
+// parent returns a commit's first parent, zero if it has none that is there.
 func (s *Storage) parent(commit plumbing.Hash) (plumbing.Hash, error) {
 	if commit.IsZero() {
 		return commit, nil
+	}
+	if first, err := s.IsShallow(commit); err != nil || first {
+		return plumbing.ZeroHash, err
 	}
 	_, data, err := s.Get(commit)
 	if err != nil {

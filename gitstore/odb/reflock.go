@@ -66,12 +66,18 @@ func (s *Storage) refOrTip(name plumbing.ReferenceName) (plumbing.Hash, error) {
 	return current, err
 }
 
-// createRefLock writes path.lock, waiting while another program holds it.
+// createRefLock writes path.lock for a ref, waiting while another program holds
+// it.
 func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
+	return s.createLock(path, []byte(value.String()+"\n"))
+}
+
+// createLock is createRefLock for any file that git locks so.
+func (s *Storage) createLock(path string, data []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), refWait)
 	defer cancel()
 	for wait := refPoll; ; wait = min(2*wait, maxRefPoll) {
-		err := writeLock(s.fs(), path+".lock", value)
+		err := writeLock(s.fs(), path+".lock", data)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if err := s.mkdirs(filepath.Dir(path)); err != nil {
@@ -90,11 +96,10 @@ func (s *Storage) createRefLock(path string, value plumbing.Hash) error {
 	}
 }
 
-func writeLock(fsys FS, name string, value plumbing.Hash) error {
+func writeLock(fsys FS, name string, data []byte) error {
 	return createFile(fsys, name, 0o600, func(f File) error {
-		line := []byte(value.String() + "\n")
-		f.Reserve(int64(len(line)))
-		_, err := f.Write(line)
+		f.Reserve(int64(len(data)))
+		_, err := f.Write(data)
 		return err
 	})
 }

@@ -40,11 +40,10 @@ func (o Options) withDefaults() Options {
 // Storage is a git directory, opened. It implements storage.Storer of go-git
 // and is safe for concurrent use.
 type Storage struct {
-	// Config, index, shallow and module files are go-git's own: nothing on the
-	// way of a message depends on them.
+	// Config, index and module files are go-git's own: nothing on the way of a
+	// message depends on them.
 	filesystem.ConfigStorage
 	filesystem.IndexStorage
-	filesystem.ShallowStorage
 	filesystem.ModuleStorage
 
 	dir  string
@@ -54,6 +53,7 @@ type Storage struct {
 	packs   packSet
 	lock    storeLock
 	journal journal
+	shallow shallowList
 
 	tips sync.Map // ref → its value, once that is known to be an object
 
@@ -77,7 +77,7 @@ func Open(dir string, o Options) (*Storage, error) {
 	s := &Storage{dir: dir, opts: o, now: time.Now, checked: map[string][2]stamp{}}
 	files := filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault())
 	s.ConfigStorage, s.IndexStorage = files.ConfigStorage, files.IndexStorage
-	s.ShallowStorage, s.ModuleStorage = files.ShallowStorage, files.ModuleStorage
+	s.ModuleStorage = files.ModuleStorage
 	if err := s.check(); err != nil {
 		return nil, err
 	}

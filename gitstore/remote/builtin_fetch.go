@@ -23,7 +23,7 @@ import (
 )
 
 // fetchBuiltIn is Fetch without git, into a repository that is made.
-func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, branches []plumbing.ReferenceName) (tips Tips, err error) {
+func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) (tips Tips, err error) {
 	err = r.converse(ctx, func(ctx context.Context, c *call) error {
 		s, err := c.fetching(ctx)
 		if err != nil {
@@ -38,11 +38,11 @@ func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, branches []plumbi
 			return err
 		}
 		tips = advertised(adv, branches)
-		wants, err := r.wants(tips)
+		wants, err := r.wants(tips, depth)
 		if err != nil || len(wants) == 0 {
 			return err
 		}
-		return c.fetch(ctx, s, adv, wants, dir)
+		return c.fetch(ctx, s, adv, wants, depth, dir)
 	})
 	return tips, err
 }
@@ -58,11 +58,12 @@ func advertised(adv *packp.AdvRefs, branches []plumbing.ReferenceName) Tips {
 	return tips
 }
 
-// wants are the tips that are not here yet.
-func (r *Remote) wants(tips Tips) (wants []plumbing.Hash, err error) {
+// wants are the tips that are not here yet, or may not be with all that is
+// behind them.
+func (r *Remote) wants(tips Tips, depth Depth) (wants []plumbing.Hash, err error) {
 	for _, h := range tips {
 		err := r.Repository.HasEncodedObject(h)
-		if errors.Is(err, plumbing.ErrObjectNotFound) {
+		if errors.Is(err, plumbing.ErrObjectNotFound) || err == nil && depth == Whole {
 			wants = append(wants, h)
 		} else if err != nil {
 			return nil, err
@@ -72,11 +73,18 @@ func (r *Remote) wants(tips Tips) (wants []plumbing.Hash, err error) {
 }
 
 // fetch asks for commits and receives them.
-func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, dir string) (err error) {
+func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, depth Depth, dir string) (err error) {
 	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 	req.Capabilities.Delete(capability.ThinPack)
 	req.Wants = wants
-	if req.Haves, err = haves(c.r.Repository); err != nil {
+	back, err := c.r.past()
+	if err != nil {
+		return err
+	}
+	if err := depth.ask(req, back.shallow, adv.Capabilities); err != nil {
+		return err
+	}
+	if req.Haves, err = haves(c.r.Repository, back); err != nil {
 		return err
 	}
 	answer, err := s.UploadPack(ctx, req)
@@ -84,6 +92,9 @@ func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *pa
 		return err
 	}
 	defer answer.Close()
+	if err := writeShallow(dir, begins(back.shallow, answer.ShallowUpdate)); err != nil {
+		return err
+	}
 	var pack io.Reader = answer
 	for _, band := range []capability.Capability{capability.Sideband64k, capability.Sideband} {
 		if req.Capabilities.Supports(band) {
@@ -100,7 +111,7 @@ var sidebands = map[capability.Capability]sideband.Type{capability.Sideband64k: 
 const recent = 64 // commits before a tip that are named to a remote, which may lack the tip
 
 // haves names what is here: a remote sends what these commits lack.
-func haves(s storer.Storer) (all []plumbing.Hash, err error) {
+func haves(s storer.Storer, back past) (all []plumbing.Hash, err error) {
 	refs, err := s.IterReferences()
 	if err != nil {
 		return nil, err
@@ -115,9 +126,7 @@ func haves(s storer.Storer) (all []plumbing.Hash, err error) {
 			}
 			seen[h] = true
 			all = append(all, h)
-			if h = plumbing.ZeroHash; len(commit.ParentHashes) > 0 {
-				h = commit.ParentHashes[0]
-			}
+			h = back.parent(commit)
 		}
 		return nil
 	})

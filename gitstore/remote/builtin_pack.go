@@ -28,6 +28,7 @@ const (
 // remote has.
 type packing struct {
 	from  objects
+	past  past
 	most  int  // bytes after which no more commits are taken
 	thin  bool // the remote makes a pack whole whose deltas are of objects that it has
 	pack  bytes.Buffer
@@ -65,8 +66,8 @@ func (p *packing) fill(ctx context.Context, m *move) error {
 
 func (p *packing) commit(commit *object.Commit) error {
 	before := plumbing.ZeroHash
-	if len(commit.ParentHashes) > 0 {
-		parent, err := object.GetCommit(p.from, commit.ParentHashes[0])
+	if h := p.past.parent(commit); !h.IsZero() {
+		parent, err := object.GetCommit(p.from, h)
 		if err != nil {
 			return err
 		}

@@ -57,11 +57,16 @@ func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.
 	if err != nil {
 		return nil, err
 	}
-	moves, err := c.moves(ctx, adv, updates, outcome)
+	back, err := c.r.past()
+	if err != nil {
+		return nil, err
+	}
+	moves, err := c.moves(ctx, back, adv, updates, outcome)
 	if err != nil || len(moves) == 0 {
 		return nil, err
 	}
 	p := newPacking(c.r, !adv.Capabilities.Supports("no-thin"))
+	p.past = back
 	for _, m := range moves {
 		if err := p.fill(ctx, m); err != nil {
 			return nil, err
@@ -89,7 +94,7 @@ func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.
 }
 
 // moves says what each update has to bring; one that has lost a race is noted.
-func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, outcome map[plumbing.ReferenceName]error) (moves []*move, err error) {
+func (c *call) moves(ctx context.Context, back past, adv *packp.AdvRefs, updates []Update, outcome map[plumbing.ReferenceName]error) (moves []*move, err error) {
 	there := all(adv)
 	for _, u := range updates {
 		m := &move{Update: u, at: adv.References[u.Branch.String()], to: u.New}
@@ -101,7 +106,7 @@ func (c *call) moves(ctx context.Context, adv *packp.AdvRefs, updates []Update, 
 			outcome[u.Branch] = c.lost(u, "stale info")
 			continue
 		}
-		built, err := m.line(ctx, c.r.Repository, there)
+		built, err := m.line(ctx, back, there)
 		if err != nil {
 			return nil, err
 		}
@@ -121,10 +126,10 @@ func (c *call) lost(u Update, text string) error {
 // line finds the commits that the remote lacks. built tells whether its branch
 // is an ancestor; one that is new, or is to be replaced, need not be, and ends
 // where another of its branches is.
-func (m *move) line(ctx context.Context, s objects, there map[plumbing.Hash]bool) (built bool, err error) {
+func (m *move) line(ctx context.Context, back past, there map[plumbing.Hash]bool) (built bool, err error) {
 	anew := m.at.IsZero() || !m.Lease.IsZero()
 	if !m.at.IsZero() && m.Lease.IsZero() {
-		err := s.HasEncodedObject(m.at)
+		err := back.objects.HasEncodedObject(m.at)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			return false, nil // it has what we have never seen
 		}
@@ -136,16 +141,15 @@ func (m *move) line(ctx context.Context, s objects, there map[plumbing.Hash]bool
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		commit, err := object.GetCommit(s, h)
+		commit, err := object.GetCommit(back.objects, h)
 		if err != nil {
 			return false, err
 		}
 		m.commits = append(m.commits, commit)
-		if len(commit.ParentHashes) == 0 {
+		if h = back.parent(commit); h.IsZero() {
 			slices.Reverse(m.commits)
 			return false, nil
 		}
-		h = commit.ParentHashes[0]
 	}
 	slices.Reverse(m.commits)
 	return true, nil

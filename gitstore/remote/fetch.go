@@ -25,21 +25,27 @@ const config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 // are. What has come is complete as git understands it, and nothing of it is
 // checked otherwise.
 func (r *Remote) Fetch(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
-	if err := makeRepository(dir); err != nil {
+	return r.FetchDepth(ctx, dir, 0, branches...)
+}
+
+// FetchDepth is Fetch of a part of the history. Which commits in dir are
+// without their parents stands in its file shallow, as git has it.
+func (r *Remote) FetchDepth(ctx context.Context, dir string, depth Depth, branches ...plumbing.ReferenceName) (Tips, error) {
+	if err := r.makeRepository(dir); err != nil {
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
 	if r.builtIn() {
-		return r.fetchBuiltIn(ctx, dir, branches)
+		return r.fetchBuiltIn(ctx, dir, depth, branches)
 	}
-	tips, err := r.fetchByGit(ctx, dir, branches)
+	tips, err := r.fetchByGit(ctx, dir, depth, branches)
 	if errors.Is(err, errOldGit) {
-		return r.fetchBuiltIn(ctx, dir, branches)
+		return r.fetchBuiltIn(ctx, dir, depth, branches)
 	}
 	return tips, err
 }
 
-func (r *Remote) fetchByGit(ctx context.Context, dir string, branches []plumbing.ReferenceName) (Tips, error) {
-	err := r.fetch(ctx, dir, branches)
+func (r *Remote) fetchByGit(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) (Tips, error) {
+	err := r.fetch(ctx, dir, depth, branches)
 	if missing(err) {
 		var there Tips
 		if there, err = r.list(ctx, dir, branches...); err != nil || len(there) == 0 {
@@ -49,7 +55,7 @@ func (r *Remote) fetchByGit(ctx context.Context, dir string, branches []plumbing
 		for ref := range there {
 			branches = append(branches, ref)
 		}
-		err = r.fetch(ctx, dir, branches)
+		err = r.fetch(ctx, dir, depth, branches)
 	}
 	if err != nil {
 		return nil, err
@@ -57,10 +63,11 @@ func (r *Remote) fetchByGit(ctx context.Context, dir string, branches []plumbing
 	return readTips(dir, branches)
 }
 
-func (r *Remote) fetch(ctx context.Context, dir string, branches []plumbing.ReferenceName) error {
+func (r *Remote) fetch(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) error {
 	// Nothing in a quarantine has to survive a power cut: who takes it over flushes it.
 	args := []string{"-c", "core.fsync=none", "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
-		"--no-show-forced-updates", "--progress", "--", r.URL}
+		"--no-show-forced-updates", "--progress"}
+	args = append(append(args, depth.arguments()...), "--", r.URL)
 	for _, ref := range branches {
 		args = append(args, "+"+ref.String()+":"+ref.String())
 	}

@@ -36,7 +36,7 @@ func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[p
 }
 
 func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
-	if err := makeRepository(from); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := r.makeRepository(from); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make a repository to push from: %w", err)
 	}
 	args := []string{"push", "--porcelain", "--no-verify", "--no-signed", "--no-recurse-submodules", "--no-follow-tags", "--progress"}
