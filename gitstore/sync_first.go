@@ -10,7 +10,8 @@ import (
 // remote is where it was when we last knew: nobody has pushed, and there is
 // nothing to fetch. done tells that it was so. Each branch is pushed with a
 // lease, also one of which we have nothing new, so that a remote which has
-// moved, lost a branch or refuses something is left for the long way.
+// moved, lost a branch or refuses something, be it every push, is left for the
+// long way.
 func (r *syncRun) pushFirst(ctx context.Context) (done bool, err error) {
 	if r.o.DryRun || r.o.Restore || r.o.Repair || r.o.Fold || len(r.holds.list)+len(r.holds.bars) > 0 {
 		return false, nil
@@ -21,7 +22,7 @@ func (r *syncRun) pushFirst(ctx context.Context) (done bool, err error) {
 	}
 	r.o.tell("pushing")
 	outcome, err := r.w.push(ctx, nil, updates)
-	if err != nil && !isUnknown(err) {
+	if ctx.Err() != nil {
 		return false, err
 	}
 	sent, done := false, true

@@ -55,3 +55,27 @@ func TestALostBranchIsNotMadeAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestAMachineThatMayOnlyRead gets what others write, also while it has
+// something to push, and goes on by itself when it may write.
+func TestAMachineThatMayOnlyRead(t *testing.T) {
+	dir, address := bareRemote(t)
+	status, through := failing(t, address, "git-receive-pack")
+	reader, other := synced(t, through), synced(t, dir)
+	say(t, reader, "mary", "hello")
+	sync1(t, reader, SyncOptions{})
+	say(t, other, "bob", "from elsewhere")
+	sync1(t, other, SyncOptions{})
+
+	status.Store(403)
+	say(t, reader, "mary", "mine")
+	r, err := reader.Sync(t.Context(), SyncOptions{})
+	if r.Fetched == 0 || err == nil || !strings.Contains(err.Error(), "lets this machine read but not write") {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	status.Store(0)
+	if r := sync1(t, reader, SyncOptions{}); r.Pushed != 1 {
+		t.Fatalf("%+v", r)
+	}
+	checkQuiet(t, reader)
+}

@@ -103,13 +103,13 @@ func protectedMain(t *testing.T, says string) {
 // while, and the store goes on.
 func TestNothingMayBePushed(t *testing.T) {
 	dir, address := bareRemote(t)
-	setHook(t, dir, "pre-receive", "#!/bin/sh\necho 'this repository is archived' >&2\nexit 1\n")
+	setHook(t, dir, "pre-receive", "#!/bin/sh\necho 'it is closed' >&2\nexit 1\n")
 	a := synced(t, address)
 	for range 5 {
 		say(t, a, "mary", "hello "+strings.Repeat("x", 5))
 	}
 	r := sync1(t, a, SyncOptions{})
-	if len(r.Held) != 2 || !strings.Contains(r.Held[0], "this repository is archived") || len(r.HeldBack) > 0 {
+	if len(r.Held) != 2 || !strings.Contains(r.Held[0], "it is closed") || len(r.HeldBack) > 0 {
 		t.Fatalf("%+v", r)
 	}
 	if r.Pushes > 4*maxIsolating {

@@ -139,14 +139,14 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 		return err // of our own disk
 	}
 	text := wordsOf(err)
-	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text, After: retryAfter(err)}
+	e = &Error{Kind: kindOfFailure(err, text), URL: Redact(r.URL), Text: text, After: retryAfter(err), forbidden: errors.Is(err, transport.ErrAuthorizationFailed)}
 	if last := said(); last != "" {
 		e.Text = summary(last) + " (" + text + ")"
 		if told := classify("", e.Text); told.Kind != Other {
-			e.Kind = told.Kind // a program's word on standard error says more than how it ended
+			e.Kind, e.forbidden = told.Kind, e.forbidden || told.forbidden // a program's word on standard error says more than how it ended
 		}
 	}
-	if e.Kind == Auth {
+	if e.Kind == Auth && !e.forbidden {
 		e.Text += ", where without git only a name and password in the address, and ssh keys that ask for no passphrase, are tried"
 	}
 	return e

@@ -161,8 +161,8 @@ func (c *call) told(report *packp.ReportStatus, moves []*move, outcome map[plumb
 	if report.UnpackStatus != "ok" {
 		words = "error: remote unpack failed: " + report.UnpackStatus + "\n" + words
 	}
-	if unable(words) {
-		return nil, classify(c.r.URL, words)
+	if e := classify(c.r.URL, words); e.forbidden || unable(words) {
+		return nil, e
 	}
 	status := map[plumbing.ReferenceName]string{}
 	for _, line := range report.CommandStatuses {

@@ -20,6 +20,7 @@ const (
 	TooLarge             // it would send more than may be taken
 	Unable               // the remote cannot at present, as when it is full or busy; what was sent has not arrived
 	Local                // this machine cannot keep what the remote sends
+	ReadOnly             // the remote lets this user read, and refuses whatever is pushed
 )
 
 // Error is a failure of a remote, in one sentence.
@@ -31,6 +32,8 @@ type Error struct {
 
 	Protected bool          // it is about the branch: the remote would refuse whatever is pushed there
 	After     time.Duration // that the remote wants to be left alone; 0: it does not say
+
+	forbidden bool // the server knows who asks, and does not allow it
 }
 
 var sentences = map[Kind]string{
@@ -43,6 +46,7 @@ var sentences = map[Kind]string{
 	TooLarge: "%s sends more than may be taken: %s; see what lies there besides messages",
 	Unable:   "%s cannot take part at present: %s; nothing is lost, sync again when it can",
 	Local:    "this machine cannot keep what %s sends: %s; make room, and sync again",
+	ReadOnly: "%s lets this machine read but not write: %s; let its user, key or token push there, or take the repository out of the archive, and sync again",
 }
 
 func (e *Error) Error() string {

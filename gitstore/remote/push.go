@@ -23,14 +23,19 @@ type Update struct {
 // with r.Objects, what they need; if it is not there, it is made, empty. Without
 // git, r.Repository must have all of it. The outcome of each update is in the
 // map: nil, or an *Error of kind Race or Refused. The error is about all of them,
-// whose outcome is then unknown if it is of kind Network.
-func (r *Remote) Push(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
-	if r.builtIn() {
-		return r.pushBuiltIn(ctx, updates)
+// whose outcome is then unknown if it is of kind Network. A remote that answers
+// 403 is taken for one that may be read.
+func (r *Remote) Push(ctx context.Context, from string, updates []Update) (outcome map[plumbing.ReferenceName]error, err error) {
+	builtIn := r.builtIn()
+	if !builtIn {
+		outcome, err = r.pushByGit(ctx, from, updates)
 	}
-	outcome, err := r.pushByGit(ctx, from, updates)
-	if errors.Is(err, errOldGit) {
-		return r.pushBuiltIn(ctx, updates)
+	if builtIn || errors.Is(err, errOldGit) {
+		outcome, err = r.pushBuiltIn(ctx, updates)
+	}
+	var e *Error
+	if errors.As(err, &e) && e.forbidden {
+		e.Kind = ReadOnly
 	}
 	return outcome, err
 }
@@ -68,8 +73,8 @@ func (r *Remote) outcomes(out string, err error) map[plumbing.ReferenceName]erro
 	if e := (*Error)(nil); errors.As(err, &e) {
 		told = *e
 	}
-	if told.Kind == Unable {
-		return outcome // nothing was looked at
+	if told.Kind == Unable || told.forbidden {
+		return outcome // it is not about what was pushed
 	}
 	for line := range strings.Lines(out) {
 		parts := strings.SplitN(strings.TrimRight(line, "\n"), "\t", 3)

@@ -229,6 +229,23 @@ func TestAHookRefusesOneBranch(t *testing.T) {
 	})
 }
 
+// TestAHostThatLetsRead: what a host says of every push, since its repository is
+// archived or this user may only read it, is not about a branch.
+func TestAHostThatLetsRead(t *testing.T) {
+	everyWay(t, func(t *testing.T, dir string, to reach) {
+		hook := "#!/bin/sh\nprintf '\\nerror:\\nerror: User permission denied for writing.\\nerror:\\n' >&2\nexit 1\n"
+		if err := os.WriteFile(filepath.Join(dir, "hooks", "pre-receive"), []byte(hook), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		ours := repository(t)
+		r := to(ours)
+		outcome, err := r.Push(t.Context(), ours, []Update{{Branch: mainBranch, New: commit(t, ours, "root")}})
+		if kindOf(err) != ReadOnly || len(outcome) > 0 || !strings.Contains(err.Error(), "User permission denied for writing.") {
+			t.Fatal(outcome, err)
+		}
+	})
+}
+
 func TestStatusesOfAServer(t *testing.T) {
 	transports(t, func(t *testing.T, noGit bool) {
 		for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Unable, 500: Network, 503: Network} {
@@ -244,6 +261,14 @@ func TestStatusesOfAServer(t *testing.T) {
 			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
 			if kindOf(err) != want {
 				t.Errorf("%d: %v", status, err)
+			}
+			if status == 403 {
+				want = ReadOnly
+			}
+			ours := repository(t)
+			r.Objects, r.Repository = filepath.Join(ours, "objects"), opened(t, ours)
+			if _, err := r.Push(t.Context(), ours, []Update{{Branch: mainBranch, New: commit(t, ours, "root")}}); kindOf(err) != want {
+				t.Errorf("a push, %d: %v", status, err)
 			}
 			if err == nil || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%d: %v", status, err)

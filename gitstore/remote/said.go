@@ -10,22 +10,27 @@ import (
 // What a remote, git, curl and ssh say when something fails is written for
 // people. This file reads it.
 
+// readOnly is what hosts say, in lower case, to somebody who may read and pushes.
+var readOnly = []string{"is archived", "was archived", "not authorized to write", "permission denied for writing", ".git denied to ",
+	"write access to repository not granted", "not allowed to push code to this project"}
+
 // signs are what git, curl and ssh say with LC_ALL=C, in lower case, in the
 // order in which they count: ssh's reason comes before git's summary of it.
 var signs = []struct {
 	kind  Kind
 	texts []string
 }{
+	{Auth, readOnly},
 	{Auth, []string{"authentication failed", "permission denied", "could not read username", "could not read password",
 		"terminal prompts disabled", "returned error: 401", "returned error: 403", "host key verification failed",
-		"access denied", "dubious ownership", "invalid credentials", "unauthorized", "denied to ", "denied by fallthru"}},
+		"access denied", "dubious ownership", "invalid credentials", "unauthorized", "not authorized to", "denied to ", "denied by fallthru"}},
 	{Unable, []string{"returned error: 429", "returned error: 507"}},
 	{Network, []string{"could not resolve", "connection refused", "connection reset", "connection timed out", "failed to connect",
 		"couldn't connect", "operation timed out", "network is unreachable", "no route to host", "early eof", "rpc failed",
 		"returned error: 5", "operation too slow", "remote end hung up", "unexpected disconnect", "gnutls", "openssl", "tls: ", "x509: ",
 		"ssl certificate", "connection closed", "empty reply", "transfer closed", "bad pack header", "unpack-objects abnormal",
 		"premature end of pack", "invalid index-pack output", "expected flush", "protocol error", "remote failed to report status"}},
-	{NotFound, []string{"is this a git repository", "no dav locking support", "invalid server response", "not found", "could not be found", "does not appear to be a git repository", "does not exist", "returned error: 404", "no such file"}},
+	{NotFound, []string{"is this a git repository", "no dav locking support", "invalid server response", "not found", "cannot find repository", "could not be found", "does not appear to be a git repository", "does not exist", "returned error: 404", "no such file"}},
 	{Refused, []string{"remote rejected", "hook declined", "protected branch", "pre-receive", "exceeds", "push declined"}},
 }
 
@@ -40,6 +45,7 @@ func classify(address, stderr string) *Error {
 		e.Text = "it gave no reason"
 	}
 	lower := strings.ToLower(stderr)
+	e.forbidden = says(lower, readOnly) || strings.Contains(lower, "returned error: 403")
 	if says(lower, exhausted) {
 		e.Kind = Local
 		if unable(stderr) {
