@@ -25,6 +25,9 @@ func TestWithoutGit(t *testing.T) {
 		"line that is cut":   TestALineIsCutAtEachKilobyte,
 		"refusing server":    TestAServerThatAnswersOtherwise,
 		"hostile content":    TestAHostileRepository,
+		"day alone":          TestADayAlone,
+		"full remote":        TestAFullRemote,
+		"large push":         TestAPushMayBeTooLarge,
 		"push without fetch": TestAPushIsAllItTakes,
 		"lost branch":        TestALostBranchIsNotMadeAgain,
 	} {

@@ -239,6 +239,60 @@ func TestAServerThatAnswersOtherwise(t *testing.T) {
 	}
 }
 
+// TestADayAlone: two machines talk all day; a third has neither git nor a line,
+// and its keeper tries now and then. One sync brings it together with the rest.
+func TestADayAlone(t *testing.T) {
+	dir, address := bareRemote(t)
+	l, through := newLine(t, address)
+	now := time.Now().Add(-24 * time.Hour)
+	machine := func(address string) *Store {
+		o := quiet
+		o.Now = func() time.Time { return now }
+		s := openTest(t, o)
+		s.noGit = os.Getenv(noGitVariable) != ""
+		if err := s.SetRemote(t.Context(), address); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a, b, alone := machine(address), machine(address), machine(through)
+	l.mend(0, 0)
+	path := os.Getenv("PATH")
+	var said []string
+	for hour := range 24 {
+		for name, s := range map[string]*Store{"ann": a, "bob": b, "carol": alone} {
+			now = now.Add(20 * time.Minute)
+			said = append(said, say(t, s, name, fmt.Sprint("hour ", hour)).ID.String())
+		}
+		if hour%6 == 5 {
+			sync1(t, a, SyncOptions{})
+			sync1(t, b, SyncOptions{})
+			t.Setenv("PATH", t.TempDir())
+			_, err := alone.Sync(t.Context(), SyncOptions{pause: atOnce})
+			t.Setenv("PATH", path)
+			checkSentence(t, err, remote.Network)
+		}
+	}
+	l.mend(endless, endless)
+	r := sync1(t, alone, SyncOptions{})
+	if r.Pushes != 1 || r.Replayed < 24 {
+		t.Errorf("%+v", r)
+	}
+	checkConverged(t, alone, dir, r)
+	for _, s := range []*Store{a, b, alone} {
+		sync1(t, s, SyncOptions{})
+		if h := checkQuiet(t, s); len(h.ids) != len(said) {
+			t.Errorf("%d of %d messages", len(h.ids), len(said))
+		}
+		s.background.Wait()
+		checkAll(t, s.Dir(), said)
+		if ours, theirs := git(t, s.Dir(), "rev-parse", "main", "agents"), git(t, dir, "rev-parse", "main", "agents"); ours != theirs {
+			t.Errorf("ours\n%s\ntheirs\n%s", ours, theirs)
+		}
+	}
+	git(t, dir, "fsck", "--strict")
+}
+
 // TestABusyRemoteIsLeftAlone for as long as it asks, as far as the transport can
 // tell, by whatever syncs by itself; a person may try at once.
 func TestABusyRemoteIsLeftAlone(t *testing.T) {

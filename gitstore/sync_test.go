@@ -21,7 +21,11 @@ import (
 // address over smart HTTP.
 func bareRemote(t *testing.T) (dir, address string) {
 	t.Helper()
-	root := t.TempDir()
+	return bareRemoteIn(t, t.TempDir())
+}
+
+func bareRemoteIn(t *testing.T, root string) (dir, address string) {
+	t.Helper()
 	dir = filepath.Join(root, "talk.git")
 	git(t, root, "init", "-q", "--bare", "-b", "main", dir)
 	git(t, dir, "config", "http.receivepack", "true")
