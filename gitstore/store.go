@@ -12,6 +12,7 @@ import (
 
 	"skein/gitstore/event"
 	"skein/gitstore/odb"
+	"skein/gitstore/remote"
 )
 
 // Options says which store to open, and how.
@@ -65,13 +66,13 @@ type Store struct {
 
 	highWater highWater
 
-	trees   treeCache
-	tips    tipCache
-	queue   queue
-	watches watches
-	waits   waits
-	guard   guard
-	noGit   bool // sync as if there were no git program
+	trees     treeCache
+	tips      tipCache
+	queue     queue
+	watches   watches
+	waits     waits
+	guard     guard
+	transport remote.Transport // what remotes are reached with
 
 	redactions redactions
 	joins      joins

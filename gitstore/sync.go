@@ -82,7 +82,9 @@ func (s *Store) Sync(ctx context.Context, o SyncOptions) (*SyncReport, error) {
 		return nil, err
 	}
 	defer unlock()
-	report, err := s.syncOver(ctx, s.newGitWire(address, o.Progress), o)
+	w := s.newGitWire(address, o.Progress)
+	defer w.r.Close()
+	report, err := s.syncOver(ctx, w, o)
 	report.Remote = remote.Redact(address)
 	if !o.DryRun && ctx.Err() == nil {
 		s.noteSync(address, report, err)

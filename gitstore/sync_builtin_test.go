@@ -2,16 +2,27 @@ package gitstore
 
 import (
 	"os"
+	"strings"
 	"testing"
+
+	"skein/gitstore/remote"
 )
 
-// noGitVariable has synced make stores that reach their remotes without git.
-const noGitVariable = "SKEIN_TEST_NO_GIT"
+// byGitVariable has synced make stores that reach all their remotes with git.
+const byGitVariable = "SKEIN_TEST_GIT"
 
-// TestWithoutGit is every test of syncing over HTTP, with go-git's transport in
-// the place of git.
-func TestWithoutGit(t *testing.T) {
-	t.Setenv(noGitVariable, "1")
+// transportTo is the one that a test has its store reach an address with.
+func transportTo(address string) remote.Transport {
+	if os.Getenv(byGitVariable) == "" && strings.HasPrefix(address, "http") {
+		return remote.BuiltIn
+	}
+	return remote.Git
+}
+
+// TestByGit is every test of syncing over HTTP, with git in the place of the
+// built-in transport.
+func TestByGit(t *testing.T) {
+	t.Setenv(byGitVariable, "1")
 	for name, test := range map[string]func(*testing.T){
 		"two machines":       TestTwoMachines,
 		"large first fetch":  TestALargeFirstFetch,
@@ -59,15 +70,15 @@ func TestOnlyWhatIsNewIsPushed(t *testing.T) {
 	s := synced(t, through)
 	fill(t, s, maxFiles-20, func(int) string { return "axon/talk" }) // a large directory
 	sync1(t, s, SyncOptions{})
-	sent := map[bool]int64{}
-	for _, s.noGit = range []bool{false, true} {
+	sent := map[remote.Transport]int64{}
+	for _, s.transport = range []remote.Transport{remote.Git, remote.BuiltIn} {
 		say(t, s, "mary", "one more")
 		l.mend(endless, endless)
 		sync1(t, s, SyncOptions{})
-		sent[s.noGit] = endless - l.left[true]
+		sent[s.transport] = endless - l.left[true]
 	}
-	if sent[true] > sent[false]/2 { // whole directories would be more; git says more around it
-		t.Fatalf("git sends %d bytes, and without it %d are sent", sent[false], sent[true])
+	if sent[remote.BuiltIn] > sent[remote.Git]/2 { // whole directories would be more; git says more around it
+		t.Fatalf("git sends %d bytes, and without it %d are sent", sent[remote.Git], sent[remote.BuiltIn])
 	}
 	checkQuiet(t, s)
 }

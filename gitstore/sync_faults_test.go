@@ -249,7 +249,7 @@ func TestADayAlone(t *testing.T) {
 		o := quiet
 		o.Now = func() time.Time { return now }
 		s := openTest(t, o)
-		s.noGit = os.Getenv(noGitVariable) != ""
+		s.transport = transportTo("http:")
 		if err := s.SetRemote(t.Context(), address); err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +299,7 @@ func TestABusyRemoteIsLeftAlone(t *testing.T) {
 	_, address := bareRemote(t)
 	status, through := failing(t, address, "git-")
 	s := synced(t, through)
-	s.noGit = true // git does not pass on what the header says
+	s.transport = remote.BuiltIn // git does not pass on what the header says
 	say(t, s, "mary", "hello")
 	status.Store(429)
 	_, err := s.Sync(t.Context(), SyncOptions{})

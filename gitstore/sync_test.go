@@ -46,7 +46,7 @@ func bareRemoteIn(t *testing.T, root string) (dir, address string) {
 func synced(t *testing.T, address string) *Store {
 	t.Helper()
 	s := openTest(t, quiet)
-	s.noGit = os.Getenv(noGitVariable) != "" && strings.HasPrefix(address, "http")
+	s.transport = transportTo(address)
 	if err := s.SetRemote(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}

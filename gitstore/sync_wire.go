@@ -115,7 +115,7 @@ type gitWire struct {
 
 func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
 	return &gitWire{s: s, r: &remote.Remote{URL: address, Objects: filepath.Join(s.db.Dir(), "objects"),
-		Repository: s.db, NoGit: s.noGit, Progress: progress}}
+		Repository: s.db, Transport: s.transport, Progress: progress}}
 }
 
 // adoptFrom is the size in bytes from which packs are taken over as they are:

@@ -98,7 +98,7 @@ func (a *app) showChecks(ctx context.Context, checks []check) error {
 func gitVersion(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "git", "--version").Output()
 	if err != nil {
-		return "none is found; remotes are reached over https and ssh without it, directories and credential helpers are not", nil
+		return "none is found; remotes are reached over https and ssh without it, directories are not", nil
 	}
 	return strings.TrimSpace(string(out)), nil
 }

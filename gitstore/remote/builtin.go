@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -25,37 +24,52 @@ import (
 
 // The files builtin*.go speak to remotes without the git program.
 
-// builtIn tells whether a remote is to be spoken to without git.
-func (r *Remote) builtIn() bool {
-	if r.NoGit {
-		return true
-	}
-	_, err := exec.LookPath("git")
-	return err != nil
-}
-
 // call is one conversation with a remote, which is ended when nothing has been
 // heard for too long.
 type call struct {
-	r     *Remote
-	to    *transport.Endpoint
-	alive func() // something was heard
-	said  *watcher
+	r      *Remote
+	dir    string // a repository, for whose place the user's configuration may have rules
+	to     *transport.Endpoint
+	alive  func() // something was heard
+	said   *watcher
+	denied denial // why the server lets nobody in, if it has said so over http
 }
 
 // converse holds a conversation and makes one sentence of how it fails.
-func (r *Remote) converse(ctx context.Context, talk func(context.Context, *call) error) error {
+func (r *Remote) converse(ctx context.Context, dir string, talk func(context.Context, *call) error) error {
 	to, err := transport.NewEndpoint(r.URL)
 	if helper, _, found := strings.Cut(r.URL, "::"); err != nil || found && !strings.ContainsAny(helper, "/@[") {
 		return r.unspoken()
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	c := &call{r: r, to: to, said: &watcher{tell: r.Progress, idle: r.idle()}}
+	c := &call{r: r, dir: dir, to: to, said: &watcher{tell: r.Progress, idle: r.idle()}}
 	c.said.timer = time.AfterFunc(r.idle(), func() { end(errIdle) })
 	defer c.said.timer.Stop()
 	c.alive = func() { c.said.timer.Reset(r.idle()) }
-	return r.sentence(ctx, c.said.text, talk(ctx, c))
+	err = talk(ctx, c)
+	return c.marked(err, r.sentence(ctx, c.said.text, err))
+}
+
+// marked adds to a sentence what the conversation knows of why, and whether git
+// may get further.
+func (c *call) marked(err, sentence error) error {
+	var e *Error
+	if !errors.As(sentence, &e) {
+		return sentence
+	}
+	switch {
+	case e.Kind == Auth && c.to.Protocol == "ssh" && !e.forbidden:
+		e.Text += ", where without git only ssh keys that ask for no passphrase are tried"
+	case e.Kind == Auth && c.denied.text != "":
+		e.Text, e.limit = c.denied.text, c.denied.limit
+	default:
+		e.limit = isLimit(err)
+	}
+	if l := c.r.login(); l != nil && l.password != "" {
+		e.Text = strings.ReplaceAll(e.Text, l.password, "***") // which a server may repeat
+	}
+	return sentence
 }
 
 // fetching and pushing begin to talk to the remote's git-upload-pack and
@@ -63,7 +77,8 @@ func (r *Remote) converse(ctx context.Context, talk func(context.Context, *call)
 func (c *call) fetching(ctx context.Context) (transport.UploadPackSession, error) {
 	switch c.to.Protocol {
 	case "http", "https":
-		return githttp.NewClient(c.http()).NewUploadPackSession(c.to, nil)
+		client, to := c.http()
+		return githttp.NewClient(client).NewUploadPackSession(to, nil)
 	case "ssh":
 		return c.ssh(ctx, transport.UploadPackServiceName)
 	case "file":
@@ -75,7 +90,8 @@ func (c *call) fetching(ctx context.Context) (transport.UploadPackSession, error
 func (c *call) pushing(ctx context.Context) (transport.ReceivePackSession, error) {
 	switch c.to.Protocol {
 	case "http", "https":
-		return githttp.NewClient(c.http()).NewReceivePackSession(c.to, nil)
+		client, to := c.http()
+		return githttp.NewClient(client).NewReceivePackSession(to, nil)
 	case "ssh":
 		return c.ssh(ctx, transport.ReceivePackServiceName)
 	case "file":
@@ -145,9 +161,6 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 		if told := classify("", e.Text); told.Kind != Other {
 			e.Kind, e.forbidden = told.Kind, e.forbidden || told.forbidden // a program's word on standard error says more than how it ended
 		}
-	}
-	if e.Kind == Auth && !e.forbidden {
-		e.Text += ", where without git only a name and password in the address, and ssh keys that ask for no passphrase, are tried"
 	}
 	return e
 }

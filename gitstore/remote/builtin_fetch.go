@@ -24,7 +24,7 @@ import (
 
 // fetchBuiltIn is Fetch without git, into a repository that is made.
 func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) (tips Tips, err error) {
-	err = r.converse(ctx, func(ctx context.Context, c *call) error {
+	err = r.converse(ctx, dir, func(ctx context.Context, c *call) error {
 		s, err := c.fetching(ctx)
 		if err != nil {
 			return err

@@ -1,18 +1,195 @@
 package remote
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net"
 	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// http returns a client for one conversation. Proxies are those of the
-// environment; go-git follows a redirect of the first request only, and sends
-// no password to another host.
-func (c *call) http() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         c.dial,
-		ForceAttemptHTTP2:   true,
-		TLSHandshakeTimeout: dialTimeout,
-		DisableKeepAlives:   true,
-	}}
+// idleConnection is how long a connection is kept that nobody closes.
+const idleConnection = 30 * time.Second
+
+// connections are what the conversations of a Remote share: what is open to the
+// server, and how to log in there. Proxies are those of the environment.
+func (r *Remote) connections() *http.Transport {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.web == nil {
+		r.web = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			ForceAttemptHTTP2:   true,
+			TLSHandshakeTimeout: dialTimeout,
+			IdleConnTimeout:     idleConnection,
+		}
+	}
+	return r.web
+}
+
+// Close closes what is open between calls. The Remote may be used again.
+func (r *Remote) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.web != nil {
+		r.web.CloseIdleConnections()
+	}
+}
+
+// http returns a client for one conversation, and where it goes. go-git follows
+// a redirect of the first request only. It is not told of a login in the
+// address: that is for this file to send, as any other.
+func (c *call) http() (*http.Client, *transport.Endpoint) {
+	to := *c.to
+	to.User, to.Password = "", ""
+	return &http.Client{Transport: web{c}}, &to
+}
+
+// web sends the requests of a conversation: with a login, where the server
+// wants one, and noting whatever goes over the line.
+type web struct{ c *call }
+
+// RoundTrip sends a request, once more if the server then asks for a login that
+// somebody knows.
+func (w web) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, c := req.Context(), w.c
+	home := c.r.isHome(req.URL)
+	var l *login
+	if home {
+		l = c.r.login()
+	}
+	res, err := w.send(req, l)
+	if err == nil && l == nil && res.StatusCode == http.StatusUnauthorized {
+		challenges := res.Header.Values("WWW-Authenticate")
+		if !home || !asksForBasic(challenges) {
+			c.denied = denial{"it asks for a login in a way that takes git", true}
+			return res, nil
+		}
+		if l = c.r.learn(ctx, c.dir, challenges); l == nil {
+			c.denied = denial{"it asks for a name and password, and no credential helper knows any that it takes", false}
+			return res, nil
+		}
+		_ = res.Body.Close()
+		res, err = w.send(req, l)
+	}
+	switch {
+	case err != nil || l == nil:
+	case res.StatusCode == http.StatusUnauthorized:
+		c.denied = denial{"it does not take the name and password that it was given", false}
+		c.r.forget(ctx, c.dir, l)
+	case res.StatusCode < http.StatusMultipleChoices:
+		c.r.found(ctx, c.dir, l)
+	}
+	return res, err
+}
+
+// denial is why a server lets nobody in.
+type denial struct {
+	text  string
+	limit bool // git may know better
+}
+
+func asksForBasic(challenges []string) bool {
+	for _, challenge := range challenges {
+		for part := range strings.SplitSeq(challenge, ",") {
+			scheme, _, _ := strings.Cut(strings.TrimSpace(part), " ")
+			if strings.EqualFold(scheme, "basic") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// send sends a request with a login, if it is not nil.
+func (w web) send(req *http.Request, l *login) (*http.Response, error) {
+	req, err := w.prepare(req, l)
+	if err != nil {
+		return nil, err
+	}
+	res, err := w.c.r.connections().RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	w.c.alive()
+	body := heardBody{res.Body, w.c.alive}
+	res.Body = body
+	if res.StatusCode >= http.StatusMultipleChoices {
+		res.Body = shortBody{io.LimitReader(body, maxSaid), body} // go-git reads all of a page that says no
+	}
+	return res, nil
+}
+
+// prepare returns a request as it is sent: a long question is compressed, as
+// git does it.
+func (w web) prepare(req *http.Request, l *login) (*http.Request, error) {
+	asked := req
+	req = req.Clone(req.Context())
+	if asked.GetBody != nil {
+		body, err := asked.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req.Body = heardBody{body, w.c.alive}
+	}
+	if req.ContentLength > compressFrom && strings.HasSuffix(req.URL.Path, "/"+transport.UploadPackServiceName) {
+		if err := compress(req); err != nil {
+			return nil, err
+		}
+	}
+	if l != nil {
+		req.SetBasicAuth(l.name, l.password)
+	}
+	return req, nil
+}
+
+const compressFrom = 1024 // bytes of a question
+
+func compress(req *http.Request) error {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := io.Copy(z, req.Body); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	req.Header.Set("Content-Encoding", "gzip")
+	req.Header.Del("Content-Length") // of what it was; what it is stands in the request
+	req.ContentLength = int64(out.Len())
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }
+	req.Body, _ = req.GetBody()
+	return nil
+}
+
+// heardBody tells when something of it has gone over the line.
+type heardBody struct {
+	io.ReadCloser
+	alive func()
+}
+
+func (b heardBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.alive()
+	}
+	return n, err
+}
+
+// Close reads what little may be left, since only then the connection is used
+// again.
+func (b heardBody) Close() error {
+	_, _ = io.CopyN(io.Discard, b.ReadCloser, maxSaid)
+	return b.ReadCloser.Close()
+}
+
+// shortBody is the beginning of a body.
+type shortBody struct {
+	io.Reader
+	io.Closer
 }

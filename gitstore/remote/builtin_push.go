@@ -16,10 +16,10 @@ import (
 
 // pushBuiltIn is Push without git. What is more than a pack's worth goes in
 // several pushes, each of which moves the branches on.
-func (r *Remote) pushBuiltIn(ctx context.Context, updates []Update) (outcome map[plumbing.ReferenceName]error, err error) {
+func (r *Remote) pushBuiltIn(ctx context.Context, dir string, updates []Update) (outcome map[plumbing.ReferenceName]error, err error) {
 	outcome = map[plumbing.ReferenceName]error{}
 	for rest := updates; len(rest) > 0 && err == nil; {
-		err = r.converse(ctx, func(ctx context.Context, c *call) (err error) {
+		err = r.converse(ctx, dir, func(ctx context.Context, c *call) (err error) {
 			rest, err = c.push(ctx, rest, outcome)
 			return err
 		})

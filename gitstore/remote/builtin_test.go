@@ -26,7 +26,7 @@ func TestAPushInSteps(t *testing.T) {
 		}
 	}
 	git(t, dir, "config", "core.logAllRefUpdates", "true")
-	r := &Remote{URL: server(t, filepath.Dir(dir), nil) + "/repo", Repository: opened(t, ours), NoGit: true, packBytes: 1}
+	r := &Remote{URL: server(t, filepath.Dir(dir), nil) + "/repo", Repository: opened(t, ours), Transport: BuiltIn, packBytes: 1}
 	outcome, err := r.Push(t.Context(), ours, []Update{{Branch: mainBranch, New: tips[mainBranch]}, {Branch: agentsBranch, New: tips[agentsBranch]}})
 	if err != nil || len(outcome) != 2 {
 		t.Fatal(outcome, err)
@@ -50,7 +50,7 @@ func TestANewBranchOnAnother(t *testing.T) {
 	second := commit(t, ours, "two", first.String())
 	third := commit(t, ours, "three", second.String())
 	git(t, dir, "config", "core.logAllRefUpdates", "always")
-	r := &Remote{URL: server(t, filepath.Dir(dir), nil) + "/repo", Repository: opened(t, ours), NoGit: true, packBytes: 1}
+	r := &Remote{URL: server(t, filepath.Dir(dir), nil) + "/repo", Repository: opened(t, ours), Transport: BuiltIn, packBytes: 1}
 	inbox := plumbing.NewBranchReferenceName("inbox/x")
 	for _, u := range []Update{{Branch: mainBranch, New: second}, {Branch: inbox, New: third}, {Branch: agentsBranch, New: second}} {
 		if outcome, err := r.Push(t.Context(), ours, []Update{u}); err != nil || outcome[u.Branch] != nil {

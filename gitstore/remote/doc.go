@@ -1,8 +1,19 @@
-// Package remote brings objects to and from a git repository elsewhere, with
-// the git binary as the transport: the user's ssh configuration and agent,
-// credential helpers and proxies work as they do for git itself. Where there is
-// no git, or one that is too old, it speaks the protocols itself. It knows
+// Package remote brings objects to and from a git repository elsewhere. It
+// speaks http and https itself, which is faster than having git do it, and has
+// the git program do all else: the user's ssh configuration and agent,
+// credential helpers and proxies work as they do for git itself. It knows
 // nothing of messages.
+//
+// # Which transport
+//
+// An http or https address is reached without git, unless the user's set-up has
+// something to say of how git is to reach it: a setting of http.*, or of
+// http.<url>.* for this host, a url.*.insteadOf that fits the address, a push
+// option, a GIT_SSL_, GIT_PROXY_ or GIT_HTTP_ variable, GIT_ASKPASS, ALL_PROXY,
+// or a .netrc. One call of git config tells. Then git is used, and for every
+// other address; where there is no git, or one that is too old, it is done
+// without. And where the built-in transport meets what it does not know, the
+// same call is done by git, if there is one: choice.go has both rules.
 //
 // # Fetching
 //
@@ -33,12 +44,21 @@
 //
 // The files builtin*.go do the same with go-git's messages and clients, over
 // http, https and ssh; a directory is reached with git only. Of the user's
-// configuration they know the proxies of the environment, the ssh agent, keys
-// without a passphrase, known_hosts, and of ~/.ssh/config HostName, Port, User
-// and IdentityFile; a name and password for http stand in the address. A fetch
-// asks for whole packs and checks what each object says of its size before it
-// is unpacked: above 32 MiB the fetch is given up, where git would let the
-// caller refuse the one object. A push walks back from what is pushed to where
+// configuration they know the proxies of the environment, credential helpers,
+// the ssh agent, keys without a passphrase, known_hosts, and of ~/.ssh/config
+// HostName, Port, User and IdentityFile. One connection to an http server serves
+// all calls until [Remote.Close].
+//
+// A server that asks for a name and password gets what stands in the address,
+// or what the user's credential helpers know, by way of git credential. Where
+// there is no git, the helpers of the global configuration are asked that are
+// programs of their own, which takes those that need a shell out. A helper is
+// told once whether what it knows is good; a login that was refused is not tried
+// again; nobody is asked, and a password is in no error, log or file.
+//
+// A fetch asks for whole packs and checks what each object says of its size
+// before it is unpacked: above 32 MiB the fetch is given up, where git would let
+// the caller refuse the one object. A push walks back from what is pushed to where
 // the remote's branch is, and sends exactly what those commits add, directories
 // as deltas on the ones before; it moves a branch in steps of 32 MiB.
 //

@@ -34,6 +34,7 @@ type Error struct {
 	After     time.Duration // that the remote wants to be left alone; 0: it does not say
 
 	forbidden bool // the server knows who asks, and does not allow it
+	limit     bool // it is one of the built-in transport's, beyond which git may get
 }
 
 var sentences = map[Kind]string{

@@ -136,9 +136,9 @@ func otherHost(t *testing.T, home string) {
 func TestAFaultIsToldTheSame(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
-			transports(t, func(t *testing.T, noGit bool) {
+			transports(t, func(t *testing.T, by Transport) {
 				dir := repository(t)
-				r := &Remote{URL: fault.at(t), Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), NoGit: noGit}
+				r := &Remote{URL: fault.at(t), Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), Transport: by}
 				if name == "silence" {
 					r.Idle = 500 * time.Millisecond
 				}

@@ -34,8 +34,14 @@ func (r *Remote) FetchDepth(ctx context.Context, dir string, depth Depth, branch
 	if err := r.makeRepository(dir); err != nil {
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
-	if r.builtIn() {
-		return r.fetchBuiltIn(ctx, dir, depth, branches)
+	if r.transport(ctx, dir) == BuiltIn {
+		tips, err := r.fetchBuiltIn(ctx, dir, depth, branches)
+		if !r.beyond(err) {
+			return tips, err
+		}
+		if err := errors.Join(os.RemoveAll(dir), r.makeRepository(dir)); err != nil {
+			return nil, fmt.Errorf("make a quarantine: %w", err)
+		}
 	}
 	tips, err := r.fetchByGit(ctx, dir, depth, branches)
 	if errors.Is(err, errOldGit) {

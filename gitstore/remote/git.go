@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,13 +24,18 @@ type Remote struct {
 	URL        string
 	Objects    string        // the directory of objects that need not be fetched, and may be pushed
 	Repository storer.Storer // the same with its refs, read where there is no git to read Objects
-	NoGit      bool          // do without git, even where there is one
+	Transport  Transport     // what it is reached with
 
 	Idle     time.Duration     // how long git may say nothing; 0: a minute
 	MaxBytes int64             // that a fetch may bring; 0: 4 GiB
 	Progress func(line string) // told what git says on its way; nil: nobody is
 
 	packBytes int // after which a pack that is pushed without git takes no more commits; 0: 32 MiB
+
+	mu      sync.Mutex      // held for what follows
+	decided Transport       // Either: nothing is yet
+	web     *http.Transport // nil: nothing was asked over http yet
+	logins  logins
 }
 
 const (
@@ -45,7 +51,7 @@ var (
 )
 
 // ErrNoGit says that there is no git binary, and that it takes one.
-var ErrNoGit = errors.New("no git program is found; install git to sync with this remote")
+var ErrNoGit = errors.New("a directory is synced with by the git program only, and none is found; install git, or give the remote's address over https or ssh")
 
 // errOldGit says that git does not know an option of ours.
 var errOldGit = errors.New("git is too old; version 2.31 will do")
@@ -68,15 +74,20 @@ const protocols = "file:http:https:ssh"
 // kept are the variables of git that are the user's own, rather than those of
 // a git process that started us.
 var kept = []string{"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL",
-	"GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT", "GIT_SSL_NO_VERIFY", "GIT_SSL_CAINFO", "GIT_SSL_CERT",
-	"GIT_SSL_KEY", "GIT_PROXY_COMMAND", "GIT_PROXY_SSL_CAINFO"}
+	"GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"}
+
+// isHTTP tells whether a variable of git's, which is the user's own too, says
+// how to speak http.
+func isHTTP(name string) bool {
+	return strings.HasPrefix(name, "GIT_SSL_") || strings.HasPrefix(name, "GIT_PROXY_") || strings.HasPrefix(name, "GIT_HTTP_")
+}
 
 // environment returns what git is to see of ours.
 func environment(objects string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(strings.ToUpper(v), "=")
 		pair := strings.HasPrefix(name, "GIT_CONFIG_KEY_") || strings.HasPrefix(name, "GIT_CONFIG_VALUE_")
-		return strings.HasPrefix(name, "GIT_") && !slices.Contains(kept, name) && !pair
+		return strings.HasPrefix(name, "GIT_") && !slices.Contains(kept, name) && !isHTTP(name) && !pair
 	})
 	env = append(env, "LC_ALL=C", "LANGUAGE=", "GIT_TERMINAL_PROMPT=0", "GCM_INTERACTIVE=never", "SSH_ASKPASS_REQUIRE=never",
 		"GIT_ALLOW_PROTOCOL="+protocols, "GIT_PROTOCOL_FROM_USER=0", "GIT_OPTIONAL_LOCKS=0", "GIT_ALLOC_LIMIT=1g")

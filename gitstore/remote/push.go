@@ -26,13 +26,10 @@ type Update struct {
 // whose outcome is then unknown if it is of kind Network. A remote that answers
 // 403 is taken for one that may be read.
 func (r *Remote) Push(ctx context.Context, from string, updates []Update) (outcome map[plumbing.ReferenceName]error, err error) {
-	builtIn := r.builtIn()
-	if !builtIn {
-		outcome, err = r.pushByGit(ctx, from, updates)
+	if err := r.makeRepository(from); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make a repository to push from: %w", err)
 	}
-	if builtIn || errors.Is(err, errOldGit) {
-		outcome, err = r.pushBuiltIn(ctx, updates)
-	}
+	outcome, err = r.pushEither(ctx, from, updates)
 	var e *Error
 	if errors.As(err, &e) && e.forbidden {
 		e.Kind = ReadOnly
@@ -40,10 +37,21 @@ func (r *Remote) Push(ctx context.Context, from string, updates []Update) (outco
 	return outcome, err
 }
 
-func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
-	if err := r.makeRepository(from); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make a repository to push from: %w", err)
+func (r *Remote) pushEither(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
+	if r.transport(ctx, from) == BuiltIn {
+		outcome, err := r.pushBuiltIn(ctx, from, updates)
+		if !r.beyond(err) {
+			return outcome, err
+		}
 	}
+	outcome, err := r.pushByGit(ctx, from, updates)
+	if errors.Is(err, errOldGit) {
+		return r.pushBuiltIn(ctx, from, updates)
+	}
+	return outcome, err
+}
+
+func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (map[plumbing.ReferenceName]error, error) {
 	args := []string{"push", "--porcelain", "--no-verify", "--no-signed", "--no-recurse-submodules", "--no-follow-tags", "--progress"}
 	var specs []string
 	for _, u := range updates {

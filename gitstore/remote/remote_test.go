@@ -54,13 +54,18 @@ func commit(t *testing.T, dir, message string, parents ...string) plumbing.Hash 
 	return plumbing.NewHash(git(t, dir, append(args, tree)...))
 }
 
-// server serves the repositories below root as git's own http-backend does.
-func server(t *testing.T, root string, wrap func(http.Handler) http.Handler) string {
+// backend is git's own http-backend for the repositories below root.
+func backend(t *testing.T, root string) http.Handler {
 	t.Helper()
-	exec := git(t, ".", "--exec-path")
-	var h http.Handler = &cgi.Handler{Path: filepath.Join(exec, "git-http-backend"), Root: "/", Dir: root,
+	return &cgi.Handler{Path: filepath.Join(git(t, ".", "--exec-path"), "git-http-backend"), Root: "/", Dir: root,
 		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1",
 			"GIT_CONFIG_KEY_0=http.receivepack", "GIT_CONFIG_VALUE_0=true"}}
+}
+
+// server serves the repositories below root.
+func server(t *testing.T, root string, wrap func(http.Handler) http.Handler) string {
+	t.Helper()
+	h := backend(t, root)
 	if wrap != nil {
 		h = wrap(h)
 	}
@@ -73,14 +78,14 @@ func server(t *testing.T, root string, wrap func(http.Handler) http.Handler) str
 // built-in one, which have to do the same.
 var ways = []struct {
 	name  string
-	noGit bool
+	by    Transport
 	serve func(t *testing.T, root string) string // returns the address of root
 }{
-	{"git, path", false, func(_ *testing.T, root string) string { return root }},
-	{"git, http", false, func(t *testing.T, root string) string { return server(t, root, nil) }},
-	{"git, ssh", false, overSSHServer},
-	{"built in, http", true, func(t *testing.T, root string) string { return server(t, root, nil) }},
-	{"built in, ssh", true, overSSHServer},
+	{"git, path", Git, func(_ *testing.T, root string) string { return root }},
+	{"git, http", Git, func(t *testing.T, root string) string { return server(t, root, nil) }},
+	{"git, ssh", Git, overSSHServer},
+	{"built in, http", BuiltIn, func(t *testing.T, root string) string { return server(t, root, nil) }},
+	{"built in, ssh", BuiltIn, overSSHServer},
 }
 
 // reach returns a remote for one who has the repository ours.
@@ -93,16 +98,16 @@ func everyWay(t *testing.T, test func(t *testing.T, dir string, to reach)) {
 			dir := repository(t)
 			address := w.serve(t, filepath.Dir(dir)) + "/repo"
 			test(t, dir, func(ours string) *Remote {
-				return &Remote{URL: address, Objects: filepath.Join(ours, "objects"), Repository: opened(t, ours), NoGit: w.noGit}
+				return &Remote{URL: address, Objects: filepath.Join(ours, "objects"), Repository: opened(t, ours), Transport: w.by}
 			})
 		})
 	}
 }
 
 // transports runs a test with git and without.
-func transports(t *testing.T, test func(t *testing.T, noGit bool)) {
-	for _, noGit := range []bool{false, true} {
-		t.Run(map[bool]string{false: "git", true: "built in"}[noGit], func(t *testing.T) { test(t, noGit) })
+func transports(t *testing.T, test func(t *testing.T, by Transport)) {
+	for by, name := range map[Transport]string{Git: "git", BuiltIn: "built in"} {
+		t.Run(name, func(t *testing.T) { test(t, by) })
 	}
 }
 
@@ -247,7 +252,7 @@ func TestAHostThatLetsRead(t *testing.T) {
 }
 
 func TestStatusesOfAServer(t *testing.T) {
-	transports(t, func(t *testing.T, noGit bool) {
+	transports(t, func(t *testing.T, by Transport) {
 		for status, want := range map[int]Kind{401: Auth, 403: Auth, 404: NotFound, 429: Unable, 500: Network, 503: Network} {
 			address := server(t, t.TempDir(), func(http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -257,7 +262,7 @@ func TestStatusesOfAServer(t *testing.T) {
 					w.WriteHeader(status)
 				})
 			})
-			r := &Remote{URL: strings.Replace(address, "//", "//mary:geheim@", 1) + "/repo", Objects: t.TempDir(), NoGit: noGit}
+			r := &Remote{URL: strings.Replace(address, "//", "//mary:geheim@", 1) + "/repo", Objects: t.TempDir(), Transport: by}
 			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
 			if kindOf(err) != want {
 				t.Errorf("%d: %v", status, err)
@@ -278,7 +283,7 @@ func TestStatusesOfAServer(t *testing.T) {
 }
 
 func TestUnreachableAndMissing(t *testing.T) {
-	transports(t, func(t *testing.T, noGit bool) {
+	transports(t, func(t *testing.T, by Transport) {
 		for address, want := range map[string]Kind{
 			"http://127.0.0.1:1/repo":          Network,
 			"ssh://127.0.0.1:1/repo":           Network,
@@ -286,9 +291,9 @@ func TestUnreachableAndMissing(t *testing.T) {
 			"ext::sh -c true":                  Other,
 			"git://127.0.0.1/repo":             Other,
 		} {
-			r := &Remote{URL: address, Objects: t.TempDir(), NoGit: noGit}
+			r := &Remote{URL: address, Objects: t.TempDir(), Transport: by}
 			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
-			if noGit && filepath.IsAbs(address) {
+			if by == BuiltIn && filepath.IsAbs(address) {
 				if !errors.Is(err, ErrNoGit) {
 					t.Errorf("%s: %v", address, err)
 				}
@@ -315,7 +320,7 @@ func TestNothingIsThere(t *testing.T) {
 // TestAHangIsBounded: the server takes a request and never answers, be it the
 // first one of a fetch or of a push, or the push itself.
 func TestAHangIsBounded(t *testing.T) {
-	transports(t, func(t *testing.T, noGit bool) {
+	transports(t, func(t *testing.T, by Transport) {
 		dir := repository(t)
 		gone := make(chan struct{})
 		var silent atomic.Value // what of an address is never answered
@@ -331,8 +336,8 @@ func TestAHangIsBounded(t *testing.T) {
 				gone <- struct{}{}
 			})
 		}) + "/repo"
-		r := &Remote{URL: address, Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), NoGit: noGit, Idle: time.Second}
-		if noGit {
+		r := &Remote{URL: address, Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), Transport: by, Idle: time.Second}
+		if by == BuiltIn {
 			r.Idle = 200 * time.Millisecond // no program has to start within it
 		}
 		tip := commit(t, dir, "root")

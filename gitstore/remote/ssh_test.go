@@ -149,11 +149,11 @@ func (s *sshServer) run(channel ssh.Channel, command string) (status uint32) {
 // TestNobodyIsAsked: a host that is not known, and one that does not know our
 // key, are an error at once and no question.
 func TestNobodyIsAsked(t *testing.T) {
-	transports(t, func(t *testing.T, noGit bool) {
+	transports(t, func(t *testing.T, by Transport) {
 		dir := repository(t)
 		address := overSSHServer(t, filepath.Dir(dir)) + "/repo"
 		home := os.Getenv("HOME")
-		r := &Remote{URL: address, Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), NoGit: noGit}
+		r := &Remote{URL: address, Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), Transport: by}
 		fetch := func() error {
 			_, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
 			return err
@@ -176,14 +176,14 @@ func TestNobodyIsAsked(t *testing.T) {
 
 // TestAServerThatDoesNotShakeHands is given up.
 func TestAServerThatDoesNotShakeHands(t *testing.T) {
-	transports(t, func(t *testing.T, noGit bool) {
+	transports(t, func(t *testing.T, by Transport) {
 		overSSHServer(t, t.TempDir()) // a home with a key
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer listener.Close()
-		r := &Remote{URL: "ssh://" + listener.Addr().String() + "/repo", Objects: t.TempDir(), NoGit: noGit, Idle: 200 * time.Millisecond}
+		r := &Remote{URL: "ssh://" + listener.Addr().String() + "/repo", Objects: t.TempDir(), Transport: by, Idle: 200 * time.Millisecond}
 		if _, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch); kindOf(err) != Network {
 			t.Fatal(err)
 		}
