@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -93,10 +94,26 @@ func (in *inspection) clean() bool { return len(in.refused) == 0 }
 // errForeign says that a branch of the remote is of something else.
 var errForeign = errors.New("the remote holds something else than a skein store: give an empty repository, made without README or licence, or one that skein has pushed to")
 
+// unfit is the error of a branch of which nothing can be told, such as one whose
+// history cannot be followed.
+type unfit struct{ Refusal }
+
+func (u *unfit) Error() string { return u.String() }
+
+func (in *inspection) unfit(format string, args ...any) error {
+	return &unfit{Refusal{in.at.Short(), in.commit.String(), "", fmt.Sprintf(format, args...)}}
+}
+
 // inspect looks at everything of a branch that has come. An error means that
-// it could not look, or that nothing of the remote may be taken.
+// it could not look, or that nothing of the remote may be taken; of a branch
+// that is unfit, no more is known than that it is refused.
 func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceName) (*inspection, error) {
-	return s.inspectAt(ctx, a, ref, ref)
+	in, err := s.inspectAt(ctx, a, ref, ref)
+	var bad *unfit
+	if errors.As(err, &bad) {
+		return &inspection{s: s, ref: ref, at: ref, objects: a.objects, fresh: a.fresh, tip: a.tips[ref], refused: []Refusal{bad.Refusal}}, nil
+	}
+	return in, err
 }
 
 // inspectAt looks at a branch of the remote, at, which holds what belongs to
@@ -116,7 +133,7 @@ func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.Refe
 		if err := in.root(infos[0]); err != nil {
 			return nil, err
 		}
-	} else if before, err = s.rootTree(in.base); err != nil {
+	} else if before, err = in.baseTree(); err != nil {
 		return nil, err
 	}
 	for i, c := range infos {
@@ -125,8 +142,12 @@ func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.Refe
 		}
 		in.commit = in.commits[i]
 		in.need(in.commit)
+		came, bad := len(in.events), len(in.refused)+in.more
 		if err := in.compare("", before, c.tree); err != nil {
 			return nil, err
+		}
+		if len(in.refused)+in.more == bad {
+			in.named(c.id, in.events[came:])
 		}
 		before = c.tree
 	}
@@ -146,11 +167,11 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 		in.commit = h
 		raw, err := in.read(h, plumbing.CommitObject)
 		if err != nil {
-			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.at.Short(), err)
+			return nil, in.unfit("%v", err)
 		}
 		c, err := parseCommit(raw)
 		if err != nil {
-			return nil, fmt.Errorf("commit %s of the remote's branch %s: %w", h, in.at.Short(), err)
+			return nil, in.unfit("%v", err)
 		}
 		if parents(raw) > 1 {
 			in.refuse("", "it merges two histories, where skein has one line")
@@ -167,6 +188,15 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 		return infos, nil
 	}
 	return infos, in.checkParentless(infos)
+}
+
+// baseTree is the tree of what the commits that have come are built on.
+func (in *inspection) baseTree() (plumbing.Hash, error) {
+	tree, err := in.s.rootTree(in.base)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		err = in.unfit("it is built on commit %s, which did not come", in.base)
+	}
+	return tree, err
 }
 
 func (in *inspection) checkParentless(infos []commitInfo) error {
@@ -257,7 +287,7 @@ func (in *inspection) compare(path string, from, to plumbing.Hash) error {
 	in.need(to)
 	return compareTrees(before, after, func(was, is treeEntry) error {
 		if in.visits--; in.visits < 0 {
-			return fmt.Errorf("the remote's branch %s holds more files than any store; nothing of it is taken", in.at.Short())
+			return in.unfit("the branch holds more files than any store")
 		}
 		if reason := bad[is.Name]; reason != "" {
 			in.refuse(path+is.Name, "%s", reason)
@@ -265,6 +295,14 @@ func (in *inspection) compare(path string, from, to plumbing.Hash) error {
 		}
 		return in.entry(path, was, is)
 	})
+}
+
+// named checks that a commit that names an event brings it: ours are found by
+// these names.
+func (in *inspection) named(id event.ID, came []incoming) {
+	if !id.IsZero() && !slices.ContainsFunc(came, func(e incoming) bool { return e.id == id }) {
+		in.refuse("", "it names event %s and does not bring it", id)
+	}
 }
 
 // entry looks at one entry that a commit adds, changes or removes.
@@ -400,13 +438,16 @@ func badEntries(raw []byte) (bad map[string]string, err error) {
 	return bad, nil
 }
 
+// shortName is how Windows shortens names, as GIT~1 for .git.
+var shortName = regexp.MustCompile(`~[0-9]`)
+
 // harmless tells whether a name is one that no system treats apart.
 func harmless(lower string) bool {
 	stem, _, _ := strings.Cut(lower, ".")
 	switch {
 	case strings.Trim(lower, ". ") != lower && !strings.HasPrefix(lower, "."), strings.HasSuffix(lower, "."), strings.HasSuffix(lower, " "):
 		return false
-	case lower == ".", lower == "..", lower == ".gitmodules", strings.HasPrefix(lower, "git~"), isDevice(stem):
+	case lower == ".", lower == "..", lower == ".gitmodules", shortName.MatchString(lower), isDevice(stem):
 		return false
 	case strings.HasPrefix(lower, ".git") && !strings.HasPrefix(lower, ".gita") && !strings.HasPrefix(lower, ".gith") && lower != ".gitignore":
 		return false

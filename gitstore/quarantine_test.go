@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"sort"
 	"strings"
 	"testing"
@@ -303,11 +304,172 @@ func TestATreeOfTrees(t *testing.T) {
 		h = d.put(plumbing.TreeObject, raw.String())
 	}
 	d.advance(d.set(d.treeOf(d.tips[mainRef]), []string{"docs"}, "40000", h))
-	_, err := s.syncOver(context.Background(), w, SyncOptions{})
-	if err == nil || !strings.Contains(err.Error(), "more files than any store") {
+	checkUnfit(t, w, "more files than any store")
+}
+
+// checkUnfit checks that a depot's branch main of which nothing can be told is
+// refused and left alone, that agents is synced nevertheless, and that a repair
+// puts main right.
+func checkUnfit(t *testing.T, w *depotWire, why string) {
+	t.Helper()
+	hostile := w.d.tips[mainRef]
+	m := say(t, w.s, "bob", "meanwhile")
+	if err := w.s.Join(t.Context(), "carol"); err != nil {
 		t.Fatal(err)
 	}
-	checkQuiet(t, s)
+	r := mustSync(t, w, SyncOptions{})
+	if len(r.Refused) != 1 || !strings.Contains(r.Refused[0].Reason, why) || len(r.Held) != 1 || strings.ContainsAny(r.Held[0], "\n\x1b") {
+		t.Fatalf("%+v", r)
+	}
+	if w.d.tips[mainRef] != hostile {
+		t.Error("the remote's main was moved")
+	}
+	if tip, err := w.s.tip(agentsRef); err != nil || w.d.tips[agentsRef] != tip {
+		t.Errorf("agents was not synced: %v", err)
+	}
+	checkQuiet(t, w.s)
+	mustSync(t, w, SyncOptions{Repair: true})
+	other := newDepotWire(openTest(t, quiet), w.d)
+	if r := mustSync(t, other, SyncOptions{}); len(r.Refused) > 0 {
+		t.Errorf("after a repair: %+v", r)
+	}
+	if _, err := other.s.Show(t.Context(), m.ID.String()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHistoriesThatCannotBeFollowed: a commit that is not there, is none, or is
+// larger than any.
+func TestHistoriesThatCannotBeFollowed(t *testing.T) {
+	const who = "author eve <eve@skein> 1795256104 +0000\ncommitter eve <eve@skein> 1795256104 +0000\n\n"
+	for name, c := range map[string]struct {
+		evil func(d *depot, tip, tree plumbing.Hash) plumbing.Hash
+		want string
+	}{
+		"a missing parent": {func(d *depot, _, tree plumbing.Hash) plumbing.Hash {
+			return d.put(plumbing.CommitObject, "tree "+tree.String()+"\nparent "+strings.Repeat("ab", 20)+"\n"+who+"x\n")
+		}, "did not come"},
+		"a parent that is a tree": {func(d *depot, _, tree plumbing.Hash) plumbing.Hash {
+			h := d.set(tree, []string{"docs", "x"}, "100644", d.blob("x"))
+			return d.put(plumbing.CommitObject, "tree "+tree.String()+"\nparent "+h.String()+"\n"+who+"x\n")
+		}, "where a commit belongs"},
+		"a commit of a word": {func(d *depot, tip, _ plumbing.Hash) plumbing.Hash {
+			return d.put(plumbing.CommitObject, "parent "+tip.String()+"\n"+who+"x\n")
+		}, "names no tree"},
+		"a gigantic commit": {func(d *depot, tip, tree plumbing.Hash) plumbing.Hash {
+			return d.put(plumbing.CommitObject, "tree "+tree.String()+"\nparent "+tip.String()+"\n"+who+strings.Repeat("x", maxIncoming)+"\n")
+		}, "more than the"},
+		"a tip that is a file": {func(d *depot, _, _ plumbing.Hash) plumbing.Hash { return d.blob("x") }, "where a commit belongs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, d := openTest(t, quiet), newDepot()
+			w := newDepotWire(s, d)
+			say(t, s, "mary", "before")
+			mustSync(t, w, SyncOptions{})
+			tip := d.tips[mainRef]
+			d.tips[mainRef] = c.evil(d, tip, d.treeOf(tip))
+			checkUnfit(t, w, c.want)
+		})
+	}
+}
+
+// TestOddCommits are those that other programs make and that do no harm: signed
+// ones, with other headers, of any author and date, empty ones, and many.
+func TestOddCommits(t *testing.T) {
+	s, d := openTest(t, quiet), newDepot()
+	w := newDepotWire(s, d)
+	say(t, s, "mary", "before")
+	mustSync(t, w, SyncOptions{})
+	path, file := forged(t, "eve", "by hand", time.Now())
+	tree := d.set(d.treeOf(d.tips[mainRef]), path, "100644", d.blob(file))
+	odd := []string{
+		"author eve <e@e> 1 +0000\ncommitter eve <e@e> 99999999999 -1200\nencoding latin1\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n tree " +
+			strings.Repeat("ab", 20) + "\n -----END PGP SIGNATURE-----\nmergetag x\n\nsigned\n",
+		"author  <> 0 +0000\ncommitter \x1b[2J <\x00> x\n\n\xff\xfe",
+		"\n",
+	}
+	empty := 1000
+	if os.Getenv("SKEIN_SOAK") != "" {
+		empty = 100000
+	}
+	for i := range empty {
+		said := "author eve <e@e> 1 +0000\ncommitter eve <e@e> 1 +0000\n\nnothing\n"
+		if i < len(odd) {
+			said = odd[i]
+		}
+		d.tips[mainRef] = d.put(plumbing.CommitObject, "tree "+tree.String()+"\nparent "+d.tips[mainRef].String()+"\n"+said)
+	}
+	m := say(t, s, "mary", "after")
+	if r := mustSync(t, w, SyncOptions{}); len(r.Refused) > 0 || r.Fetched != 1 || r.Replayed != 1 || r.Pushed != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if got, err := s.Show(t.Context(), m.ID.String()); err != nil || string(got.Body) != "after" {
+		t.Fatal(err)
+	}
+	if r := mustSync(t, w, SyncOptions{}); r.Pushes+r.Fetched > 0 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+// TestACommitThatNamesAnotherEvent: by its trailer it would pass for the one
+// that brings an event of somebody else.
+func TestACommitThatNamesAnotherEvent(t *testing.T) {
+	s, d := openTest(t, quiet), newDepot()
+	w := newDepotWire(s, d)
+	say(t, s, "mary", "before")
+	mustSync(t, w, SyncOptions{})
+	m := say(t, s, "mary", "mine")
+	path, file := forged(t, "eve", "hello", time.Now())
+	tree := d.set(d.treeOf(d.tips[mainRef]), path, "100644", d.blob(file))
+	d.tips[mainRef] = d.put(plumbing.CommitObject, "tree "+tree.String()+"\nparent "+d.tips[mainRef].String()+
+		"\nauthor eve <eve@skein> 1795256104 +0000\ncommitter eve <eve@skein> 1795256104 +0000\n\nas if by mary\n\nSkein-Id: "+m.ID.String()+"\n")
+	r := mustSync(t, w, SyncOptions{})
+	if len(r.Refused) != 1 || !strings.Contains(r.Refused[0].Reason, "does not bring it") || r.Fetched != 1 {
+		t.Fatalf("%+v", r)
+	}
+	mustSync(t, w, SyncOptions{Repair: true})
+	if log := git(t, s.Dir(), "log", "--format=%s", "main"); strings.Contains(log, "as if by mary") {
+		t.Fatal(log)
+	}
+}
+
+// TestHarmlessNames: what some system takes for .git, for a device or for
+// another file, however it is spelt.
+func TestHarmlessNames(t *testing.T) {
+	for _, name := range []string{".git", ".GIT", ".Git ", ".git.", ".git...", ".git . .", ".git\u200c", ".g\u200cit", "\u200d.git", ".g\u0131t", "git~1", "GIT~1", "gi7eba~1",
+		".git::$INDEX_ALLOCATION", ".git:x", `.git\config`, ".gitmodules", ".gitmodules ", "gitmod~1", ".", "..", "...", ". .", "..\u200c", "a/b", `a\b`, `..\x`, "c:", "c:x",
+		"con", "CON", "nul.txt", "aux.", "com1.md", "lpt9", "x ", "x.", "a\x00b", "a\nb", "a\tb", "\x1b[2J", "a\x7fb", "a*b", `a"b`, "a<b", "a|b", "\xff", "\ufeffx"} {
+		if harmless(strings.ToLower(name)) {
+			t.Errorf("%q passes", name)
+		}
+	}
+	for _, name := range []string{".github", ".gitattributes", ".gitignore", "README.md", "a~b", "x y", "_7", "21-101503-eve-7k3q9x2m.md", ".skein", "console", "git"} {
+		if !harmless(strings.ToLower(name)) {
+			t.Errorf("%q does not pass", name)
+		}
+	}
+}
+
+// TestOddTrees are not in order, which git itself would not write.
+func TestOddTrees(t *testing.T) {
+	h := string(make([]byte, 20))
+	for name, raw := range map[string]string{
+		"twice":                  "100644 a\x00" + h + "100644 a\x00" + h,
+		"a file and a directory": "100644 a\x00" + h + "100644 a.b\x00" + h + "40000 a\x00" + h,
+		"out of order":           "100644 b\x00" + h + "100644 a\x00" + h,
+		"no name":                "100644 \x00" + h,
+		"a slash":                "100644 a/b\x00" + h,
+		"a mode with a zero":     "040000 a\x00" + h,
+		"no mode":                " a\x00" + h,
+		"a mode of others":       "100664 a\x00" + h,
+		"cut short":              "100644 a\x00" + h[:19],
+		"more behind":            "100644 a\x00" + h + "\x00",
+	} {
+		bad, err := badEntries([]byte(raw))
+		if err == nil && len(bad) == 0 {
+			t.Errorf("%s passes", name)
+		}
+	}
 }
 
 // TestAnEventAtAnotherLevel: the same event lies at the top of its month at the
