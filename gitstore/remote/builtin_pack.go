@@ -188,7 +188,7 @@ const compressibleFrom = 64 // bytes; what is shorter, as a delta, is mostly ids
 
 // stored writes a few bytes as zlib does that are not compressed.
 func (p *packing) stored(raw []byte) {
-	n := uint16(len(raw)) //nolint:gosec // it is short
+	n := uint16(len(raw))
 	p.pack.Write([]byte{0x78, 0x01, 1})
 	p.pack.Write(binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(nil, n), ^n))
 	p.pack.Write(raw)

@@ -125,8 +125,8 @@ func appendCopy(d []byte, offset, size int) []byte {
 	for size > 0 {
 		n := min(size, mostCopied)
 		d = append(d, 0x80|0x0f|0x30)
-		d = binary.LittleEndian.AppendUint32(d, uint32(offset)) //nolint:gosec // a directory is short
-		d = binary.LittleEndian.AppendUint16(d, uint16(n))      //nolint:gosec // at most mostCopied
+		d = binary.LittleEndian.AppendUint32(d, uint32(offset))
+		d = binary.LittleEndian.AppendUint16(d, uint16(n))
 		offset, size = offset+n, size-n
 	}
 	return d
