@@ -18,14 +18,15 @@ RACE := CGO_ENABLED=1 go test -race
 CONCURRENT := ./gitstore/... ./tools/...
 FUZZTIME   ?= 20s
 
-# Linters are built once, at these versions, into a cache outside the repository.
+# Linters, and a git host to test against, are built once, at these versions, into a cache outside the repository.
 TOOLS       := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/skein-tools
 GOLANGCI    := $(TOOLS)/golangci-lint-v2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-v1.5.0
+GITEA       := $(TOOLS)/gitea-v1.26.0
 CONFORMANCE := 0.1.16
 INSPECTOR   := 2.12.0
 
-.PHONY: help build install demo test race lint fuzz bench bench-peers conformance check soak cross
+.PHONY: help build install demo test race lint fuzz bench bench-peers conformance host check soak cross
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -68,11 +69,14 @@ conformance: ## run MCP's public conformance suite and inspector against the ser
 	SKEIN_CONFORMANCE='npx --yes @modelcontextprotocol/conformance@$(CONFORMANCE)' go test -count=1 -v -run '^TestConformance$$' ./tools
 	SKEIN_INSPECTOR='npx --yes @modelcontextprotocol/inspector@$(INSPECTOR)' go test -count=1 -v -run '^TestInspector$$' ./cmd/skein
 
+host: $(GITEA) ## run skein against a whole git host, Gitea (a C compiler and OpenSSH; the network once)
+	SKEIN_GITEA=$(GITEA) go test -count=1 -v -run '^TestHost$$' ./cmd/skein
+
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
 	$(RACE) -short -timeout 40m -skip 'PowerLoss|FailingCalls' $(CONCURRENT)
 
-soak: ## the long forms of the crash, power-loss and load tests
-	SKEIN_SOAK=1 go test -count=1 -timeout 4h ./gitstore/... ./tools/... ./cmd/...
+soak: $(GITEA) ## the long forms of the crash, power-loss and load tests, and `make host`
+	SKEIN_SOAK=1 SKEIN_GITEA=$(GITEA) go test -count=1 -timeout 4h ./gitstore/... ./tools/... ./cmd/...
 
 cross: # build and vet for every platform
 	@for platform in $(PLATFORMS); do \
@@ -87,6 +91,15 @@ $(TOOLS)/golangci-lint-%:
 
 $(TOOLS)/govulncheck-%:
 	@$(call fetch,golang.org/x/vuln/cmd/govulncheck,govulncheck,$*)
+
+# Gitea is built with its pages in it, which takes a copy that can be written to.
+$(TOOLS)/gitea-%:
+	@echo "building gitea $* into $(TOOLS)"; set -e; rm -rf $(TOOLS)/new/gitea-source; mkdir -p $(TOOLS)/new; cd $(TOOLS)/new; \
+	source=$$(go mod download -json code.gitea.io/gitea@$* | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+	cp -r "$$source" gitea-source; chmod -R u+w gitea-source; cd gitea-source; \
+	go generate -tags bindata ./modules/options ./modules/public ./modules/templates ./modules/migration; \
+	CGO_ENABLED=1 go build -tags 'bindata sqlite sqlite_unlock_notify' -o ../gitea .; \
+	cd ..; rm -rf gitea-source; mv gitea $@
 
 define fetch
 echo "building $(2) $(3) into $(TOOLS)"; mkdir -p $(TOOLS)/new; \
