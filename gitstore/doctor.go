@@ -10,22 +10,49 @@ import (
 	"strings"
 
 	"skein/gitstore/index"
+	"skein/gitstore/remote"
 )
 
+// CheckStore says whether the store can be written, and by its owner alone.
+func (s *Store) CheckStore() (string, error) {
+	probe, err := os.CreateTemp(s.db.StateDir(), "doctor-")
+	if err != nil {
+		return "", fmt.Errorf("this user cannot write to %s (%w); see whose it is, and whether its disk is full or read only", s.db.StateDir(), err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return "", fmt.Errorf("this user cannot write to %s: %w", s.db.StateDir(), err)
+	}
+	for _, dir := range []string{s.db.Dir(), filepath.Join(s.dir, projectsDir)} {
+		info, err := os.Stat(dir)
+		if err == nil && runtime.GOOS != "windows" && info.Mode()&0o007 != 0 {
+			return "", fmt.Errorf(`everybody on this machine may look into %s; "chmod -R o-rwx %s" keeps the messages to yourself`, dir, dir)
+		}
+	}
+	return s.dir, nil
+}
+
 // CheckExport says how the files beside .git are; an error is what is wrong
-// with them, and what to do. It reads all of them, and is of no use where none
-// are kept (Options.NoMirror).
-func (s *Store) CheckExport(ctx context.Context) (string, error) {
+// with them, and what to do. The names of all are compared, and the contents of
+// all too if full is set, else of up to some thousands, as many from a large
+// store as from a very large one. It is of no use where none are kept
+// (Options.NoMirror).
+func (s *Store) CheckExport(ctx context.Context, full bool) (string, error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
-	differ, err := s.exportDiffers(ctx, root)
-	if err == nil && differ > 0 {
-		err = fmt.Errorf(`%d files beside .git are not as the messages they show; "skein export" writes them again`, differ)
+	c := exportCheck{s: s, root: root, full: full}
+	differ, err := c.run(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case differ > 0:
+		return "", fmt.Errorf(`%d files beside .git are not as the messages they show; "skein export" writes them again`, differ)
+	case c.named.Load() > c.read.Load():
+		return fmt.Sprintf("the files beside .git are as the messages, by name all of them and by content %d", c.read.Load()), nil
 	}
-	return "the files beside .git are as the messages", err
+	return "the files beside .git are as the messages", nil
 }
 
 // CheckIndex says whether the index answers.
@@ -38,6 +65,61 @@ func (s *Store) CheckIndex(ctx context.Context) (string, error) {
 		err = errors.New(`the index does not answer, so that readers walk the tree; "skein verify" builds it anew`)
 	}
 	return "answers", err
+}
+
+// CheckRemote asks the remote, as a sync would that changes nothing.
+func (s *Store) CheckRemote(ctx context.Context) (string, error) {
+	report, err := s.Sync(ctx, SyncOptions{DryRun: true})
+	switch {
+	case errors.Is(err, ErrNoRemote):
+		return "none; messages stay on this machine", nil
+	case err != nil:
+		return "", err
+	case len(report.Held) > 0:
+		return "", errors.New(report.Held[0])
+	}
+	return fmt.Sprintf("%s answers; %d to fetch, %d to push", report.Remote, report.Fetched, report.Pushed), nil
+}
+
+// CheckRights says whether the remote lets this user push, by pushing what it
+// is known to have. A rule that is only about some branch or content is not seen
+// by that; RemoteState knows what was refused.
+func (s *Store) CheckRights(ctx context.Context) (string, error) {
+	address, err := s.RemoteURL()
+	if err != nil || address == "" {
+		return "there is nothing to push to", err
+	}
+	updates, err := s.nothingNew()
+	if err != nil || len(updates) == 0 {
+		return "nothing was pushed yet, so that is not known", err
+	}
+	unlock, err := s.lockSync(ctx, SyncOptions{NoWait: true})
+	if errors.Is(err, ErrSyncing) {
+		return "another process is syncing", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := s.newGitWire(address, nil).push(ctx, nil, updates); err != nil {
+		return "", err
+	}
+	return "the remote lets this user push", nil
+}
+
+// nothingNew are updates that leave the remote's branches where they are known
+// to be; a branch that has moved is not touched, by its lease.
+func (s *Store) nothingNew() (updates []remote.Update, err error) {
+	for _, ref := range syncBranches {
+		_, known, err := s.knownTip(ref)
+		if err != nil {
+			return nil, err
+		}
+		if !known.IsZero() {
+			updates = append(updates, remote.Update{Branch: ref, New: known, Lease: known})
+		}
+	}
+	return updates, nil
 }
 
 // CheckHooks says whether git would run programs when somebody uses it in the

@@ -157,7 +157,8 @@ func (v *verifier) export(ctx context.Context) error {
 		return err
 	}
 	defer root.Close()
-	differ, err := v.s.exportDiffers(ctx, root)
+	c := exportCheck{s: v.s, root: root, full: true}
+	differ, err := c.run(ctx)
 	if err != nil || differ == 0 {
 		return err
 	}
@@ -169,62 +170,87 @@ func (v *verifier) export(ctx context.Context) error {
 	return nil
 }
 
-// exportDiffers counts the files beside .git that are missing, changed, or of
-// no message.
-func (s *Store) exportDiffers(ctx context.Context, root *os.Root) (int, error) {
-	tip, err := s.projects()
+// exportCheck compares the files beside .git with the messages.
+type exportCheck struct {
+	s    *Store
+	root *os.Root
+	full bool // the contents of all
+
+	tip    subtree
+	differ atomic.Int64 // files that are missing, changed, or of no message
+	read   atomic.Int64 // whose contents were compared
+	named  atomic.Int64 // that there are
+}
+
+// run returns how many files differ.
+func (c *exportCheck) run(ctx context.Context) (int, error) {
+	tip, err := c.s.projects()
 	if err != nil {
 		return 0, err
 	}
+	c.tip = tip
 	exported := tip
-	if h := newMirror(s).readMarker(); !h.IsZero() {
-		if exported, err = s.topOf(h, projectsDir); err != nil {
+	if h := newMirror(c.s).readMarker(); !h.IsZero() {
+		if exported, err = c.s.topOf(h, projectsDir); err != nil {
 			return 0, err
 		}
 	}
-	var differ atomic.Int64
-	w := walk{s: s}
-	w.enter = func(d subtree) bool {
-		differ.Add(int64(s.strays(root, d, tip)))
-		return true
-	}
-	w.visit = func(_ int, f leaf) error {
-		data, err := s.blob(f)
-		if err != nil || !exportable(treeEntry{Name: f.name}) {
-			return err
-		}
-		if data, err = s.shown(f.name, data); err != nil {
-			return err
-		}
-		if there, err := root.ReadFile(filepath.FromSlash(f.path())); err != nil || !bytes.Equal(there, data) {
-			differ.Add(1)
-		}
-		return nil
-	}
+	w := walk{s: c.s}
+	w.enter = func(d subtree) bool { c.names(d); return true }
+	w.visit = func(_ int, f leaf) error { return c.file(f) }
 	_, err = w.run(ctx, exported)
-	return int(differ.Load()), err
+	return int(c.differ.Load()), err
 }
 
-// strays counts the files of events in a directory beside .git that are not in
-// the tree, neither in what was exported nor at the tip.
-func (s *Store) strays(root *os.Root, d, tip subtree) (n int) {
-	there, err := fs.ReadDir(root.FS(), d.path)
-	if err != nil {
-		return 0 // its files are missing, and are counted so
+const readsAll = 1000 // files; of more than that, a part is read that halves with each thousand
+
+// file compares the content of a file that is there, if it is its turn.
+func (c *exportCheck) file(f leaf) error {
+	mask := uint32(1)<<min(31, c.read.Load()/readsAll) - 1
+	if !exportable(treeEntry{Name: f.name}) || !c.full && binary.BigEndian.Uint32(f.hash[:])&mask != 0 {
+		return nil
 	}
-	raw, err := s.listing(d.hash)
+	c.read.Add(1)
+	data, err := c.s.blob(f)
 	if err != nil {
-		return 0
+		return err
 	}
+	if data, err = c.s.shown(f.name, data); err != nil {
+		return err
+	}
+	there, err := c.root.ReadFile(filepath.FromSlash(f.path()))
+	if err == nil && !bytes.Equal(there, data) || errors.Is(err, fs.ErrPermission) {
+		c.differ.Add(1)
+	}
+	return nil
+}
+
+// names counts the files of events that a directory beside .git lacks, and those
+// in it that are not in the tree, neither in what was exported nor at the tip.
+func (c *exportCheck) names(d subtree) {
+	raw, err := c.s.listing(d.hash)
+	if err != nil {
+		return // that is for Verify to report
+	}
+	there, _ := fs.ReadDir(c.root.FS(), d.path) // none, if it is not there
+	found := make(map[string]bool, len(there))
 	for _, f := range there {
+		found[f.Name()] = f.Type().IsRegular()
 		if _, err := event.ParseFileName(f.Name()); err != nil || !f.Type().IsRegular() {
 			continue
 		}
-		if _, ok := lookup(raw, f.Name()); !ok && !s.isIn(tip, d.path+"/"+f.Name()) {
-			n++
+		if _, ok := lookup(raw, f.Name()); !ok && !c.s.isIn(c.tip, d.path+"/"+f.Name()) {
+			c.differ.Add(1)
 		}
 	}
-	return n
+	for e := range entries(raw) {
+		if e.Dir || !exportable(e) {
+			continue
+		}
+		if c.named.Add(1); !found[e.Name] {
+			c.differ.Add(1)
+		}
+	}
 }
 
 // isIn tells whether there is something at a path below top.

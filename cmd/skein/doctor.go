@@ -15,19 +15,22 @@ import (
 )
 
 func newDoctorCmd(a *app) *cobra.Command {
+	var full bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what skein needs to work, and say what to do",
 		Long: `Check the settings, the git program, the store with the files beside it, its
-index and its hooks, the clock and the remote. Each check is one line; what is
-wrong says what to do, and the exit code is 1. The remote is asked, as a sync
-would ask it, but nothing is changed. "skein verify" looks into every object of
-the store, which this does not.`,
+index and its hooks, the clock, the remote and whether it lets this user push.
+Each check is one line; what is wrong says what to do, and the exit code is 1.
+The remote is asked, as a sync would ask it, but nothing is changed. Of a large
+store not all files beside .git are read, unless with --full. "skein verify"
+looks into every object of the store, which this does not.`,
 		Example: `  skein doctor
   skein doctor --json | jq .ok`,
 		Args: takes(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), a) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), a, full) },
 	}
+	cmd.Flags().BoolVar(&full, "full", false, "read all files beside .git")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -49,21 +52,26 @@ type check struct {
 	look func(ctx context.Context) (string, error)
 }
 
-func runDoctor(ctx context.Context, a *app) error {
-	checks := []check{{"git", gitVersion}}
+func runDoctor(ctx context.Context, a *app, full bool) error {
+	checks, shown := []check{{"git", gitVersion}}, false
 	err := a.reading(ctx, func(s *gitstore.Store) error {
+		shown = true
 		checks = append(checks,
-			check{"store", func(context.Context) (string, error) { return s.Dir(), nil }},
+			check{"store", func(context.Context) (string, error) { return s.CheckStore() }},
 			check{"agent", func(context.Context) (string, error) { return a.agent() }},
-			check{"export", func(ctx context.Context) (string, error) { return a.checkExport(ctx, s) }},
+			check{"export", func(ctx context.Context) (string, error) { return a.checkExport(ctx, s, full) }},
 			check{"index", s.CheckIndex},
 			check{"hooks", func(context.Context) (string, error) { return s.CheckHooks() }},
 			check{"clock", func(ctx context.Context) (string, error) { return checkClock(ctx, s) }},
-			check{"remote", func(ctx context.Context) (string, error) { return checkRemote(ctx, s) }},
+			check{"remote", s.CheckRemote},
+			check{"rights", s.CheckRights},
 			check{"pushed", func(ctx context.Context) (string, error) { return checkPushed(ctx, s) }})
 		return a.showChecks(ctx, checks)
 	})
-	return err
+	if err == nil || shown || ctx.Err() != nil {
+		return err
+	}
+	return a.showChecks(ctx, append(checks, check{"store", func(context.Context) (string, error) { return "", err }}))
 }
 
 func (a *app) showChecks(ctx context.Context, checks []check) error {
@@ -103,11 +111,11 @@ func gitVersion(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-func (a *app) checkExport(ctx context.Context, s *gitstore.Store) (string, error) {
+func (a *app) checkExport(ctx context.Context, s *gitstore.Store, full bool) (string, error) {
 	if !a.cfg.Mirror {
 		return "no files are kept beside .git", nil
 	}
-	return s.CheckExport(ctx)
+	return s.CheckExport(ctx, full)
 }
 
 // checkClock compares this machine's clock with the newest message.
@@ -124,21 +132,6 @@ func checkClock(ctx context.Context, s *gitstore.Store) (string, error) {
 	return "not behind the newest message", nil
 }
 
-// checkRemote asks the remote.
-func checkRemote(ctx context.Context, s *gitstore.Store) (string, error) {
-	report, err := s.Sync(ctx, gitstore.SyncOptions{DryRun: true})
-	if errors.Is(err, gitstore.ErrNoRemote) {
-		return "none; messages stay on this machine", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	if len(report.Held) > 0 {
-		return "", errors.New(report.Held[0])
-	}
-	return fmt.Sprintf("%s answers; %d to fetch, %d to push", report.Remote, report.Fetched, report.Pushed), nil
-}
-
 // checkPushed tells how syncing went lately.
 func checkPushed(ctx context.Context, s *gitstore.Store) (string, error) {
 	state, err := s.RemoteState(ctx)
@@ -149,6 +142,10 @@ func checkPushed(ctx context.Context, s *gitstore.Store) (string, error) {
 		return "nothing to push to", nil
 	case state.Problem != "":
 		return "", fmt.Errorf("the last sync failed: %s", state.Problem)
+	case len(state.Barred) > 0:
+		return "", errors.New(state.Barred[0].String())
+	case len(state.Held) > 0:
+		return "", fmt.Errorf(`%s; "skein remote show" lists what the remote refuses, "skein sync --retry" tries again`, state.Held[0])
 	case state.Unpushed > 0:
 		return render.Count(state.Unpushed, "event") + ` not pushed yet; "skein serve" or "skein sync" does that`, nil
 	}
