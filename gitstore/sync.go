@@ -41,7 +41,7 @@ type SyncReport struct {
 	Fetched  int       // events that came
 	Replayed int       // events of this store that were committed again on top of them
 	Pushed   int       // events that the remote has now and had not before
-	Pushes   int       // attempts
+	Pushes   int       // attempts to push, those that were too late as well
 	Refused  []Refusal // what came and is not believed
 	Held     []string  // sentences: branches that were not pushed, and why
 	HeldBack []Held    // events that the remote has refused, one by one, in this sync
@@ -53,11 +53,9 @@ type SyncReport struct {
 var ErrSyncing = errors.New("another process is syncing this store")
 
 const (
-	maxAttempts = 20 // that lose a race each, so that fifty machines at once get through
+	maxAttempts = 20 // that lose a race each
 	maxUnknown  = 3  // whose answer gets lost; a line that is dead is for the next sync
 	syncPoll    = 50 * time.Millisecond
-	backoffUnit = 100 * time.Millisecond
-	backoffMost = 10 * time.Second
 )
 
 // Sync makes this store and its remote hold the same events in one linear
@@ -154,11 +152,7 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 			return report, err
 		}
 		o.tell("the push did not get through; trying again")
-		// Full jitter: any time up to a bound that doubles, beginning with what
-		// an attempt takes, since that is how long others are in the way.
-		unit := max(backoffUnit, time.Since(began))
-		most := min(max(backoffMost, 4*unit), unit<<min(attempts, 10))
-		if err := o.pause(ctx, rand.N(most)); err != nil {
+		if err := o.pause(ctx, rand.N(spread(attempts, time.Since(began)))); err != nil {
 			return report, err
 		}
 	}

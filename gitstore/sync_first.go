@@ -21,25 +21,19 @@ func (r *syncRun) pushFirst(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	r.o.tell("pushing")
-	outcome, err := r.w.push(ctx, nil, updates)
+	outcome, err := r.send(ctx, nil, updates...)
 	if ctx.Err() != nil {
 		return false, err
 	}
-	sent, done := false, true
+	done = true
 	for _, l := range outs {
 		refused, told := outcome[l.ref]
-		if len(l.commits) > 0 && !isRace(refused) {
-			sent = true // of a branch that has moved, nothing was
-		}
 		if told && refused == nil && len(l.commits) > 0 {
 			if err := r.landed(ctx, l, len(l.commits)); err != nil {
 				return false, err
 			}
 		}
 		done = done && told && refused == nil
-	}
-	if sent {
-		r.report.Pushes++
 	}
 	return done, nil
 }

@@ -82,7 +82,7 @@ func TestTwoMachines(t *testing.T) {
 			m := say(t, s, fmt.Sprintf("agent-%d", i), fmt.Sprintf("round %d of %d", round, i))
 			said[m.ID.String()] = true
 		}
-		if r := sync1(t, a, SyncOptions{}); r.Pushed == 0 || r.Pushes != 1 || len(r.Held)+len(r.Refused) > 0 {
+		if r := sync1(t, a, SyncOptions{}); r.Pushed == 0 || r.Pushes > 2 || len(r.Held)+len(r.Refused) > 0 {
 			t.Fatalf("round %d: %+v", round, r)
 		}
 		if r := sync1(t, b, SyncOptions{}); r.Fetched == 0 || r.Replayed == 0 || r.Pushed != r.Replayed {
