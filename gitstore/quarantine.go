@@ -91,9 +91,6 @@ type inspection struct {
 
 func (in *inspection) clean() bool { return len(in.refused) == 0 }
 
-// errForeign says that a branch of the remote is of something else.
-var errForeign = errors.New("the remote holds something else than a skein store: give an empty repository, made without README or licence, or one that skein has pushed to")
-
 // unfit is the error of a branch of which nothing can be told, such as one whose
 // history cannot be followed.
 type unfit struct{ Refusal }
@@ -106,11 +103,15 @@ func (in *inspection) unfit(format string, args ...any) error {
 
 // inspect looks at everything of a branch that has come. An error means that
 // it could not look, or that nothing of the remote may be taken; of a branch
-// that is unfit, no more is known than that it is refused.
-func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceName) (*inspection, error) {
+// that is unfit, no more is known than that it is refused. With repair, that
+// holds for one that was just begun, too.
+func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceName, repair bool) (*inspection, error) {
 	in, err := s.inspectAt(ctx, a, ref, ref)
 	var bad *unfit
-	if errors.As(err, &bad) {
+	if first := (*begun)(nil); repair && errors.As(err, &first) {
+		bad = &first.unfit
+	}
+	if bad != nil || errors.As(err, &bad) {
 		return &inspection{s: s, ref: ref, at: ref, objects: a.objects, fresh: a.fresh, tip: a.tips[ref], refused: []Refusal{bad.Refusal}}, nil
 	}
 	return in, err
@@ -130,7 +131,7 @@ func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.Refe
 	in.visits = visitsASet + visitsCommit*len(in.commits)
 	before := plumbing.ZeroHash
 	if in.base.IsZero() {
-		if err := in.root(infos[0]); err != nil {
+		if err := in.root(infos[0].tree); err != nil {
 			return nil, err
 		}
 	} else if before, err = in.baseTree(); err != nil {
@@ -202,20 +203,6 @@ func (in *inspection) baseTree() (plumbing.Hash, error) {
 func (in *inspection) checkParentless(infos []commitInfo) error {
 	if len(infos) == 0 || !infos[0].parent.IsZero() {
 		return fmt.Errorf("the remote's branch %s has no beginning", in.at.Short())
-	}
-	return nil
-}
-
-// root checks that a history begins as that of a store does, which tells a
-// store from anything else that may be at the remote's address.
-func (in *inspection) root(c commitInfo) error {
-	in.commit = in.commits[0]
-	raw, err := in.tree(c.tree)
-	if err != nil {
-		return fmt.Errorf("%w (%w)", errForeign, err)
-	}
-	if e, ok := lookup(raw, formatFile); !ok || e.Dir {
-		return errForeign
 	}
 	return nil
 }

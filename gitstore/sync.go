@@ -212,7 +212,7 @@ func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, repor
 		if !known.IsZero() && a.tips[ref].IsZero() && !o.Restore {
 			return nil, fmt.Errorf("the remote has lost its branch %s; sync with --restore to put it back from this store, or skein remote remove to leave it so", ref.Short())
 		}
-		in, err := s.inspect(ctx, a, ref)
+		in, err := s.inspect(ctx, a, ref, o.Repair)
 		if err != nil {
 			return nil, err
 		}

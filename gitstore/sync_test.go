@@ -210,21 +210,71 @@ func TestAnEmptiedRemote(t *testing.T) {
 	checkQuiet(t, a)
 }
 
-// TestAForeignRemote: a repository that was made with a README of its own.
-func TestAForeignRemote(t *testing.T) {
-	dir, address := bareRemote(t)
-	tree := git(t, dir, "mktree")
-	commit := git(t, dir, "-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-m", "Initial commit", tree)
+// commitFile commits a file to main of a bare repository, as a host does.
+func commitFile(t *testing.T, dir, path string) (commit string) {
+	t.Helper()
+	index := "--git-dir=" + dir
+	blob := git(t, dir, "hash-object", "-w", filepath.Join(dir, "description"))
+	git(t, dir, index, "update-index", "--add", "--cacheinfo", "100644,"+blob+","+path)
+	args := []string{"-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-m", "Initial commit", git(t, dir, index, "write-tree")}
+	if before := git(t, dir, "for-each-ref", "refs/heads/main"); before != "" {
+		args = append(args, "-p", "main")
+	}
+	commit = git(t, dir, args...)
 	git(t, dir, "update-ref", "refs/heads/main", commit)
-	a := synced(t, address)
+	return commit
+}
+
+// TestAForeignRemote: a repository of something else is left as it is, whatever
+// is asked for.
+func TestAForeignRemote(t *testing.T) {
+	for name, second := range map[string]string{"two commits": "LICENSE", "a directory": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir, address := bareRemote(t)
+			commit := ""
+			if second == "" {
+				commit = commitFile(t, dir, "src/main.go")
+			} else {
+				commitFile(t, dir, "README.md")
+				commit = commitFile(t, dir, second)
+			}
+			a := synced(t, address)
+			say(t, a, "mary", "hello")
+			if _, err := a.Sync(t.Context(), SyncOptions{Repair: true}); !errors.Is(err, errForeign) {
+				t.Fatal(err)
+			}
+			checkQuiet(t, a)
+			if refs := git(t, dir, "for-each-ref"); refs != commit+" commit\trefs/heads/main" {
+				t.Fatal("the remote has changed: ", refs)
+			}
+		})
+	}
+}
+
+// TestARemoteThatWasBegun with a README says so, and is replaced when that is
+// asked for.
+func TestARemoteThatWasBegun(t *testing.T) {
+	dir, address := bareRemote(t)
+	commitFile(t, dir, ".gitignore")
+	git(t, dir, "update-ref", "-d", "refs/heads/main")
+	commit := commitFile(t, dir, "README.md")
+	a, b := synced(t, address), synced(t, address)
 	say(t, a, "mary", "hello")
-	if _, err := a.Sync(t.Context(), SyncOptions{}); !errors.Is(err, errForeign) {
+	_, err := a.Sync(t.Context(), SyncOptions{})
+	if err == nil || !strings.Contains(err.Error(), `main begins with a commit of its own (.gitignore, README.md); if that may go, "skein sync --repair"`) {
 		t.Fatal(err)
 	}
-	checkQuiet(t, a)
-	if git(t, dir, "rev-parse", "main") != commit {
-		t.Fatal("the remote has changed")
+	if refs := git(t, dir, "for-each-ref"); refs != commit+" commit\trefs/heads/main" {
+		t.Fatal("the remote has changed: ", refs)
 	}
+	if r := sync1(t, a, SyncOptions{Repair: true}); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "was replaced") {
+		t.Fatalf("%+v", r)
+	}
+	if r := sync1(t, b, SyncOptions{}); r.Fetched != 2 {
+		t.Fatalf("%+v", r)
+	}
+	checkQuiet(t, a)
+	checkQuiet(t, b)
 }
 
 // TestDryRunChangesNothing and tells what a sync would do.

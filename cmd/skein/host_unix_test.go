@@ -170,6 +170,7 @@ func TestHost(t *testing.T) {
 	g.overEachWay("crash", g.crash)
 	g.overEachWay("deleted", g.deleted)
 	g.overEachWay("strangers", g.strangers)
+	g.overEachWay("begun", g.begun)
 }
 
 // conversation: two agents on two machines talk, and nobody types anything. What
@@ -419,4 +420,19 @@ func (g *gitea) strangers(t *testing.T, way, repository string) {
 	if said := bob.sync(); !strings.Contains(said, "there is no repository at ") && !strings.Contains(said, "does not let you in: User: ") {
 		t.Errorf("a sync says %s", said)
 	}
+}
+
+// begun: the repository was made with a README and a licence, as hosts offer.
+func (g *gitea) begun(t *testing.T, way, repository string) {
+	_, bob := g.pair(t, way, repository)
+	readme := g.repository("readme-"+way, values{"auto_init": true, "license": "MIT", "readme": "Default"})
+	g.share(readme, "write")
+	bob.skein("remote", "add", bob.prefix+readme+".git")
+	if said := bob.sync(); !strings.Contains(said, "main begins with a commit of its own (LICENSE, README.md)") {
+		t.Errorf("a sync says %s", said)
+	}
+	if said := bob.sync("--repair"); !strings.Contains(said, "main was replaced by this store's") {
+		t.Errorf("a repair says %s", said)
+	}
+	g.agree(t, readme, bob)
 }
