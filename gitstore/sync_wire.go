@@ -133,9 +133,13 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 			err = errors.Join(err, w.remove())
 		}
 	}()
-	tips, err := w.r.Fetch(ctx, dir, branches...)
+	tips, held, err := w.r.FetchObjects(ctx, dir, branches...)
 	if err != nil {
 		return nil, err
+	}
+	if held != nil {
+		return &arrival{tips: tips, objects: held, fresh: func(h plumbing.Hash) bool { _, ok := held[h]; return ok },
+			release: func() error { return nil }, close: w.remove}, nil
 	}
 	q, err := odb.Open(dir, odb.Options{FS: w.s.opts.FS, NoSync: true, Logger: w.s.log})
 	if err != nil {

@@ -143,7 +143,7 @@ func (h heard) Write(p []byte) (int, error) {
 func (r *Remote) sentence(ctx context.Context, said func() string, err error) error {
 	var e *Error
 	switch {
-	case err == nil, errors.Is(err, ErrNoGit), errors.As(err, &e):
+	case err == nil, errors.Is(err, ErrNoGit), errors.Is(err, errNotHeld), errors.As(err, &e):
 		return err
 	case errors.Is(err, errTooLarge):
 		return &Error{Kind: TooLarge, URL: Redact(r.URL), Text: err.Error()}

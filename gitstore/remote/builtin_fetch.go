@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
@@ -22,8 +24,20 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// fetchBuiltIn is Fetch without git, into a repository that is made.
-func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) (tips Tips, err error) {
+// fetchBuiltIn is FetchObjects without git, into a repository that is made. What
+// is not to be held, or cannot be, goes there.
+func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName, held bool) (tips Tips, came Objects, err error) {
+	tips, came, err = r.fetchOnce(ctx, dir, depth, branches, held)
+	if errors.Is(err, errNotHeld) {
+		tips, came, err = r.fetchOnce(ctx, dir, depth, branches, false)
+	}
+	return tips, came, err
+}
+
+func (r *Remote) fetchOnce(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName, held bool) (tips Tips, came Objects, err error) {
+	if held {
+		came = Objects{}
+	}
 	err = r.converse(ctx, dir, func(ctx context.Context, c *call) error {
 		s, err := c.fetching(ctx)
 		if err != nil {
@@ -42,9 +56,10 @@ func (r *Remote) fetchBuiltIn(ctx context.Context, dir string, depth Depth, bran
 		if err != nil || len(wants) == 0 {
 			return err
 		}
-		return c.fetch(ctx, s, adv, wants, depth, dir)
+		came, err = c.fetch(ctx, s, adv, wants, depth, dir, held)
+		return err
 	})
-	return tips, err
+	return tips, came, err
 }
 
 // advertised are those of the branches that a remote has.
@@ -73,27 +88,33 @@ func (r *Remote) wants(tips Tips, depth Depth) (wants []plumbing.Hash, err error
 }
 
 // fetch asks for commits and receives them.
-func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, depth Depth, dir string) (err error) {
+func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, depth Depth, dir string, held bool) (came Objects, err error) {
 	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 	req.Capabilities.Delete(capability.ThinPack)
 	req.Wants = wants
 	back, err := c.r.past()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := depth.ask(req, back.shallow, adv.Capabilities); err != nil {
-		return err
+		return nil, err
 	}
 	if req.Haves, err = haves(c.r.Repository, back); err != nil {
-		return err
+		return nil, err
+	}
+	thin := held && len(req.Haves) >= recent && isGit(adv.Capabilities)
+	if thin {
+		if err := req.Capabilities.Set(capability.ThinPack); err != nil {
+			return nil, err
+		}
 	}
 	answer, err := s.UploadPack(ctx, req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer answer.Close()
 	if err := writeShallow(dir, begins(back.shallow, answer.ShallowUpdate)); err != nil {
-		return err
+		return nil, err
 	}
 	var pack io.Reader = answer
 	for _, band := range []capability.Capability{capability.Sideband64k, capability.Sideband} {
@@ -103,7 +124,32 @@ func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *pa
 			pack = d
 		}
 	}
-	return receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes())
+	if held {
+		return c.hold(pack, dir, thin)
+	}
+	return nil, receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes())
+}
+
+// isGit tells whether a server is git itself, which knows thin packs; go-git
+// does not pass on whether a server says so.
+func isGit(capabilities *capability.List) bool {
+	agent := capabilities.Get(capability.Agent)
+	return len(agent) == 1 && strings.HasPrefix(agent[0], "git/")
+}
+
+// hold takes what comes into memory. What is too large for that goes to the
+// disk after all, unless it builds on objects that are not there.
+func (c *call) hold(pack io.Reader, dir string, thin bool) (Objects, error) {
+	most := c.r.maxBytes()
+	raw, err := io.ReadAll(io.LimitReader(pack, min(maxHeldPack, most)+1))
+	if err != nil {
+		return nil, err
+	}
+	came, err := hold(raw, c.r.Repository)
+	if errors.Is(err, errNotHeld) && !thin {
+		return nil, receive(filepath.Join(dir, "objects", "pack"), io.MultiReader(bytes.NewReader(raw), pack), most)
+	}
+	return came, err
 }
 
 var sidebands = map[capability.Capability]sideband.Type{capability.Sideband64k: sideband.Sideband64k, capability.Sideband: sideband.Sideband}
@@ -163,7 +209,7 @@ func receive(dir string, from io.Reader, most int64) (err error) {
 }
 
 // checkSum checks that a pack is whole, and returns the sum at its end.
-func checkSum(pack *os.File, size int64) (string, error) {
+func checkSum(pack io.ReadSeeker, size int64) (string, error) {
 	if size < sha1.Size {
 		return "", io.ErrUnexpectedEOF
 	}
@@ -186,6 +232,9 @@ func checkSum(pack *os.File, size int64) (string, error) {
 // maxObject is the size in bytes of the largest object that is unpacked: go-git
 // holds some of them in memory, whole.
 const maxObject = 32 << 20
+
+// errLargeObject says that an object is larger.
+var errLargeObject = fmt.Errorf("%w at an object of more than %d bytes", errTooLarge, maxObject)
 
 // checkSizes looks at what each object of a pack says of its size, and of that
 // of what it makes of another, and returns how many there are.
@@ -211,7 +260,7 @@ func checkSizes(pack *os.File) (objects uint32, err error) {
 			size = start.result()
 		}
 		if size > maxObject || size < 0 {
-			return 0, fmt.Errorf("%w at an object of %d bytes", errTooLarge, size)
+			return 0, errLargeObject
 		}
 	}
 	return objects, nil

@@ -208,6 +208,10 @@ func (p *packing) read(t plumbing.ObjectType, h plumbing.Hash) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return content(o)
+}
+
+func content(o plumbing.EncodedObject) ([]byte, error) {
 	r, err := o.Reader()
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (r *Remote) choose(ctx context.Context, dir string) Transport {
 	switch {
 	case err != nil || r.Transport == BuiltIn:
 		return BuiltIn
-	case r.Transport == Git || !overHTTP(r.URL) || environmentAsks() || hasNetrc() || r.configurationAsks(ctx, git, dir):
+	case r.Transport == Git || !overHTTP(r.URL) || r.environmentAsks() || hasNetrc() || r.configurationAsks(ctx, git, dir):
 		return Git
 	}
 	return BuiltIn
@@ -50,8 +50,8 @@ func (r *Remote) choose(ctx context.Context, dir string) Transport {
 // not; if so, git is used from then on. This is the one place that says when:
 // where the choice was free and there is a git, after an error that the
 // built-in transport cannot make out, and after those marked as its own limits
-// (a way to log in that it does not speak, a redirect or a proxy that it does not
-// take).
+// (a way to log in that it does not speak, a redirect, a proxy or an object that
+// it does not take).
 func (r *Remote) beyond(err error) bool {
 	var e *Error
 	if r.Transport != Either || !errors.As(err, &e) || e.Kind != Other && !e.limit {
@@ -66,11 +66,11 @@ func (r *Remote) beyond(err error) bool {
 	return true
 }
 
-// isLimit tells whether an error is of a redirect or a proxy that the built-in
-// transport does not take.
+// isLimit tells whether an error is of a redirect, a proxy or an object that the
+// built-in transport does not take.
 func isLimit(err error) bool {
 	text := fmt.Sprint(err)
-	return strings.Contains(text, "http redirect: ") || strings.Contains(text, "Proxy Authentication Required")
+	return errors.Is(err, errLargeObject) || strings.Contains(text, "http redirect: ") || strings.Contains(text, "Proxy Authentication Required")
 }
 
 func overHTTP(address string) bool {
@@ -79,12 +79,17 @@ func overHTTP(address string) bool {
 }
 
 // environmentAsks tells whether a variable is set that bears on how git speaks
-// http, and of which the built-in transport knows nothing.
-func environmentAsks() bool {
+// to this address, and of which the built-in transport knows nothing.
+func (r *Remote) environmentAsks() bool {
 	return slices.ContainsFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(strings.ToUpper(v), "=")
-		return name == "GIT_ASKPASS" || name == "ALL_PROXY" || isHTTP(name)
+		return name == "GIT_ASKPASS" || name == "ALL_PROXY" || isHTTP(name) && !r.isOfTLS(strings.TrimPrefix(name, "GIT_"))
 	})
+}
+
+// isOfTLS tells whether a setting is for connections that this address has not.
+func (r *Remote) isOfTLS(name string) bool {
+	return strings.HasPrefix(strings.ToLower(name), "ssl") && strings.HasPrefix(r.URL, "http:")
 }
 
 // hasNetrc tells whether there is a file with passwords for curl, which git
@@ -131,7 +136,7 @@ func (r *Remote) isAbout(setting string) bool {
 	section, rest, _ := strings.Cut(key, ".")
 	dot := strings.LastIndex(rest, ".")
 	switch {
-	case key == "" || section == "http" && slices.Contains(harmless, rest[dot+1:]):
+	case key == "" || section == "http" && (slices.Contains(harmless, rest[dot+1:]) || r.isOfTLS(rest[dot+1:])):
 		return false
 	case section == "url":
 		return strings.HasPrefix(r.URL, value)

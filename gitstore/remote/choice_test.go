@@ -62,6 +62,7 @@ func TestTheChoiceOfATransport(t *testing.T) {
 		"included":             {config: "[include]\npath = more\n", want: Git},
 		"included elsewhere":   {config: "[includeIf \"gitdir:/none/\"]\npath = more\n", want: BuiltIn},
 		"certificate":          {env: [2]string{"GIT_SSL_CAINFO", "x"}, want: Git},
+		"no certificate":       {address: "http://host.example/talk", config: "[http]\nsslCAInfo = x\n", env: [2]string{"GIT_SSL_CAINFO", "x"}, want: BuiltIn},
 		"helper for passwords": {env: [2]string{"GIT_ASKPASS", "x"}, want: Git},
 		"proxy for all":        {env: [2]string{"all_proxy", "socks5://x"}, want: Git},
 		"proxy that Go knows":  {env: [2]string{"https_proxy", "http://x"}, want: BuiltIn},
@@ -72,10 +73,10 @@ func TestTheChoiceOfATransport(t *testing.T) {
 			write(t, config, c.config)
 			write(t, filepath.Join(filepath.Dir(config), "more"), "[http]\nproxy = x\n")
 			if c.env[0] != "" {
-				t.Setenv("GIT_CONFIG_KEY_0", "http.proxy")
-				t.Setenv("GIT_CONFIG_VALUE_0", "x")
 				t.Setenv(c.env[0], c.env[1])
 			}
+			t.Setenv("GIT_CONFIG_KEY_0", "http.proxy") // of which GIT_CONFIG_COUNT tells
+			t.Setenv("GIT_CONFIG_VALUE_0", "x")
 			if c.address == "" {
 				c.address = address
 			}

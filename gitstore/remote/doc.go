@@ -56,11 +56,15 @@
 // told once whether what it knows is good; a login that was refused is not tried
 // again; nobody is asked, and a password is in no error, log or file.
 //
-// A fetch asks for whole packs and checks what each object says of its size
-// before it is unpacked: above 32 MiB the fetch is given up, where git would let
-// the caller refuse the one object. A push walks back from what is pushed to where
-// the remote's branch is, and sends exactly what those commits add, directories
-// as deltas on the ones before; it moves a branch in steps of 32 MiB.
+// A fetch of a few megabytes is taken apart in memory, and comes as deltas on
+// what is here: [Remote.FetchObjects]. An object above 32 MiB is there without
+// its content, or not at all, and the caller refuses what it belongs to. What is
+// larger goes to the disk as a whole pack, where such an object ends the fetch,
+// unless there is a git to do it.
+//
+// A push walks back from what is pushed to where the remote's branch is, and
+// sends exactly what those commits add, directories as deltas on the ones
+// before; it moves a branch in steps of 32 MiB.
 //
 // # Errors
 //

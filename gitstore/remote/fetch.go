@@ -31,23 +31,34 @@ func (r *Remote) Fetch(ctx context.Context, dir string, branches ...plumbing.Ref
 // FetchDepth is Fetch of a part of the history. Which commits in dir are
 // without their parents stands in its file shallow, as git has it.
 func (r *Remote) FetchDepth(ctx context.Context, dir string, depth Depth, branches ...plumbing.ReferenceName) (Tips, error) {
+	tips, _, err := r.fetchEither(ctx, dir, depth, branches, false)
+	return tips, err
+}
+
+// FetchObjects is Fetch, but that what is small comes as objects, and not into
+// dir; nil means that all has gone there.
+func (r *Remote) FetchObjects(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, Objects, error) {
+	return r.fetchEither(ctx, dir, 0, branches, true)
+}
+
+func (r *Remote) fetchEither(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName, held bool) (Tips, Objects, error) {
 	if err := r.makeRepository(dir); err != nil {
-		return nil, fmt.Errorf("make a quarantine: %w", err)
+		return nil, nil, fmt.Errorf("make a quarantine: %w", err)
 	}
 	if r.transport(ctx, dir) == BuiltIn {
-		tips, err := r.fetchBuiltIn(ctx, dir, depth, branches)
+		tips, came, err := r.fetchBuiltIn(ctx, dir, depth, branches, held)
 		if !r.beyond(err) {
-			return tips, err
+			return tips, came, err
 		}
 		if err := errors.Join(os.RemoveAll(dir), r.makeRepository(dir)); err != nil {
-			return nil, fmt.Errorf("make a quarantine: %w", err)
+			return nil, nil, fmt.Errorf("make a quarantine: %w", err)
 		}
 	}
 	tips, err := r.fetchByGit(ctx, dir, depth, branches)
 	if errors.Is(err, errOldGit) {
-		return r.fetchBuiltIn(ctx, dir, depth, branches)
+		return r.fetchBuiltIn(ctx, dir, depth, branches, held)
 	}
-	return tips, err
+	return tips, nil, err
 }
 
 func (r *Remote) fetchByGit(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) (Tips, error) {
