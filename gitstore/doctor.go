@@ -83,7 +83,8 @@ func (s *Store) CheckRemote(ctx context.Context) (string, error) {
 
 // CheckRights says whether the remote lets this user push, by pushing what it
 // is known to have. A rule that is only about some branch or content is not seen
-// by that; RemoteState knows what was refused.
+// by that, nor is a host that asks for the right to write only when something
+// changes; RemoteState knows what was refused.
 func (s *Store) CheckRights(ctx context.Context) (string, error) {
 	address, err := s.RemoteURL()
 	if err != nil || address == "" {
@@ -101,10 +102,12 @@ func (s *Store) CheckRights(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if _, err := s.newGitWire(address, nil).push(ctx, nil, updates); err != nil {
+	w := s.newGitWire(address, nil)
+	defer w.r.Close()
+	if _, err := w.push(ctx, nil, updates); err != nil {
 		return "", err
 	}
-	return "the remote lets this user push", nil
+	return "the remote takes a push of this user that changes nothing", nil
 }
 
 // nothingNew are updates that leave the remote's branches where they are known

@@ -121,10 +121,10 @@ func TestDoctorOfARemote(t *testing.T) {
 		readers, writers int64
 		remote, rights   string // in what is said
 	}{
-		{0, 0, "answers; 0 to fetch, 1 to push", "lets this user push"},
+		{0, 0, "answers; 0 to fetch, 1 to push", "takes a push of this user"},
 		{0, 403, "answers", "read but not write"},
 		{0, 401, "answers", "does not let you"},
-		{401, 0, "does not let you in", "lets this user push"},
+		{401, 0, "does not let you in", "takes a push of this user"},
 		{404, 404, "there is no repository", "there is no repository"},
 		{503, 503, "cannot be reached", "cannot be reached"},
 	} {

@@ -3,6 +3,7 @@ package remote
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,7 @@ var sentences = map[Kind]string{
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf(sentences[e.Kind], e.URL, e.Text)
+	text := fmt.Sprintf(sentences[e.Kind], e.URL, strings.TrimSuffix(e.Text, "."))
 	if e.Branch != "" {
 		text = "branch " + e.Branch + ": " + text
 	}
