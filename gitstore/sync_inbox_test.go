@@ -99,6 +99,31 @@ func protectedMain(t *testing.T, says string) {
 	git(t, dir, "fsck", "--strict")
 }
 
+// TestABarIsForgotten when it is to be tried again and nothing waits: what comes
+// next goes to main, if it may.
+func TestABarIsForgotten(t *testing.T) {
+	dir, address := bareRemote(t)
+	a, b := synced(t, address), synced(t, address)
+	say(t, b, "bob", "first")
+	sync1(t, b, SyncOptions{})
+	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
+	say(t, a, "mary", "one")
+	sync1(t, a, SyncOptions{})
+	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+		t.Fatal(err)
+	}
+	sync1(t, b, SyncOptions{Fold: true})
+	sync1(t, a, SyncOptions{Retry: true})
+	if state, err := a.RemoteState(t.Context()); err != nil || len(state.Barred) > 0 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	m := say(t, a, "mary", "two")
+	sync1(t, a, SyncOptions{})
+	if got, err := a.Deliveries(m); err != nil || !got[0].Pushed {
+		t.Fatal(got, err)
+	}
+}
+
 // TestNothingMayBePushed: a remote that refuses everything is left alone for a
 // while, and the store goes on.
 func TestNothingMayBePushed(t *testing.T) {

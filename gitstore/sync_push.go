@@ -73,6 +73,9 @@ func (r *syncRun) send(ctx context.Context, a *arrival, updates ...remote.Update
 func (r *syncRun) update(ctx context.Context, a *arrival, b *replica) (*outgoing, remote.Update, error) {
 	if b.clean() {
 		out, err := r.outgoing(ctx, b)
+		if err == nil && len(out.commits) == 0 && r.holds.open[b.ref.Short()] {
+			err = r.holds.liftBar(b.ref) // the next event finds out whether it still holds
+		}
 		if err != nil || len(out.commits) == 0 {
 			return out, remote.Update{}, err
 		}

@@ -173,20 +173,30 @@ func TestHost(t *testing.T) {
 	g.overEachWay("begun", g.begun)
 }
 
-// conversation: two agents on two machines talk, and nobody types anything. What
-// the host has then is the conversation, in its history and on its pages.
+// conversation: two agents on two machines talk, and nobody types anything, also
+// when the host is away for a while. What it has then is the conversation, in its history and on its pages.
 func (g *gitea) conversation(t *testing.T, way, repository string) {
 	mary, bob := g.pair(t, way, repository)
-	ends := []*peer{newPeer(t, mary.home, mary.env), newPeer(t, bob.home, bob.env)}
+	var ends []*peer
+	for _, m := range []*machine{mary, bob} {
+		ends = append(ends, newPeer(t, m.home, append(m.env, "SKEIN_LOG_LEVEL=info")))
+	}
 	names := []string{mary.who, bob.who}
 	for _, end := range ends {
 		end.call("check_inbox", `{"mark_read":true}`) // an agent joins with its first call
 	}
-	const turns = 4
+	const turns, outage = 4, 2
 	for turn := range turns {
 		body := fmt.Sprintf("turn %d of the talk", turn)
 		from, to := turn%2, (turn+1)%2
+		if turn == outage {
+			g.stop()
+		}
 		ends[from].call("post_message", fmt.Sprintf(`{"thread":"axon/live","to":[%q],"queue":true,"title":"Turn %d","body":%q}`, names[to], turn, body))
+		if turn == outage {
+			ends[from].alerted("syncing failed; it is tried again")
+			g.start()
+		}
 		for !strings.Contains(ends[to].call("check_inbox", `{"wait_seconds":45,"mark_read":true}`), body) {
 		}
 	}
@@ -324,7 +334,11 @@ func (g *gitea) faults(t *testing.T, way, repository string) {
 				}
 			}
 			fault.off(bob, repository)
-			bob.skein("sync", "--retry") // by itself it would take up to an hour
+			if strings.Contains(bob.skein("remote", "show"), "barred: ") || name == "refused" {
+				bob.skein("sync", "--retry") // by itself it would take up to an hour
+			} else {
+				bob.skein("sync")
+			}
 			mary.skein("sync")
 			g.agree(t, repository, mary, bob)
 		})
