@@ -28,7 +28,11 @@ func (s *Store) CheckStore() (string, error) {
 			return "", fmt.Errorf(`everybody on this machine may look into %s; "chmod -R o-rwx %s" keeps the messages to yourself`, dir, dir)
 		}
 	}
-	return s.dir, nil
+	shallow, err := s.Shallow()
+	if err == nil && shallow {
+		return s.dir + `, without its older commits ("skein sync --unshallow" brings them)`, nil
+	}
+	return s.dir, err
 }
 
 // CheckExport says how the files beside .git are; an error is what is wrong

@@ -30,7 +30,7 @@ func (in *inspection) root(tree plumbing.Hash) error {
 	if e, ok := lookup(raw, formatFile); ok && !e.Dir {
 		return nil
 	}
-	if files, ok := onlyFiles(raw); ok && len(in.commits) == 1 {
+	if files, ok := onlyFiles(raw); ok && len(in.commits) == 1 && in.cutAt.IsZero() {
 		why := "begins with a commit of its own (" + files + ")"
 		return &begun{unfit{Refusal{in.at.Short(), in.commit.String(), "", why}}}
 	}

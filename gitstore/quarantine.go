@@ -72,10 +72,13 @@ type inspection struct {
 	at      plumbing.ReferenceName // the remote's branch
 	objects objectReader
 	fresh   func(plumbing.Hash) bool // it came just now
+	shallow []plumbing.Hash          // commits whose parents may stay away
 
 	tip     plumbing.Hash
 	commits []plumbing.Hash // that came, oldest first
 	base    plumbing.Hash   // what they are built on; zero: nothing
+	cutAt   plumbing.Hash   // the first of them, if what it is built on stayed away
+	until   plumbing.Hash   // the commit that is built on them, where they come after it
 	events  []incoming
 	newest  event.ID // of those that do not lie in the future
 	future  int      // events whose ids lie more than a day ahead
@@ -120,39 +123,51 @@ func (s *Store) inspect(ctx context.Context, a *arrival, ref plumbing.ReferenceN
 // inspectAt looks at a branch of the remote, at, which holds what belongs to
 // another.
 func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.ReferenceName) (*inspection, error) {
-	in := &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, tip: a.tips[at], seen: map[plumbing.Hash]bool{}}
+	in := newInspection(s, a, ref, at, a.tips[at])
 	if in.tip.IsZero() {
 		return in, nil
 	}
+	_, err := in.run(ctx)
+	return in, err
+}
+
+func newInspection(s *Store, a *arrival, ref, at plumbing.ReferenceName, tip plumbing.Hash) *inspection {
+	// Every event is an object of its own, so a store that comes at once has no
+	// more files than objects came.
+	return &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, shallow: a.shallow, tip: tip,
+		visits: visitsASet + a.count, seen: map[plumbing.Hash]bool{}}
+}
+
+// run looks at all commits that have come, and returns the tree of the last one.
+func (in *inspection) run(ctx context.Context) (tree plumbing.Hash, err error) {
 	infos, err := in.list(ctx)
 	if err != nil {
-		return nil, err
+		return tree, err
 	}
-	in.visits = visitsASet + visitsCommit*len(in.commits)
-	before := plumbing.ZeroHash
+	in.visits += visitsCommit * len(in.commits)
 	if in.base.IsZero() {
 		if err := in.root(infos[0].tree); err != nil {
-			return nil, err
+			return tree, err
 		}
-	} else if before, err = in.baseTree(); err != nil {
-		return nil, err
+	} else if tree, err = in.baseTree(); err != nil {
+		return tree, err
 	}
 	for i, c := range infos {
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return tree, context.Cause(ctx)
 		}
 		in.commit = in.commits[i]
 		in.need(in.commit)
 		came, bad := len(in.events), len(in.refused)+in.more
-		if err := in.compare("", before, c.tree); err != nil {
-			return nil, err
+		if err := in.compare("", tree, c.tree); err != nil {
+			return tree, err
 		}
 		if len(in.refused)+in.more == bad {
 			in.named(c.id, in.events[came:])
 		}
-		before = c.tree
+		tree = c.tree
 	}
-	return in, nil
+	return tree, nil
 }
 
 // list finds the commits that have come, and what they are built on.
@@ -176,6 +191,9 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 		}
 		if parents(raw) > 1 {
 			in.refuse("", "it merges two histories, where skein has one line")
+		}
+		if !c.parent.IsZero() && slices.Contains(in.shallow, h) {
+			in.cutAt, c.parent = h, plumbing.ZeroHash
 		}
 		in.commits, infos = append(in.commits, h), append(infos, c)
 		if c.parent.IsZero() {

@@ -29,6 +29,13 @@ type SyncOptions struct {
 	// Fold takes in what waits in the inboxes of machines that may not push to
 	// main, and pushes it there.
 	Fold bool
+	// Depth, if not 0, leaves all but so many commits of each branch at the
+	// remote, with older versions of directories. Messages, receipts and
+	// whatever else is read all come. Only the first sync with a remote can do
+	// so; later it is ErrHasHistory.
+	Depth int
+	// Unshallow brings what Depth has left away.
+	Unshallow bool
 	// Progress, if not nil, is told in a few words what is going on.
 	Progress func(text string)
 
@@ -39,6 +46,7 @@ type SyncOptions struct {
 type SyncReport struct {
 	Remote   string    // the address, without a password
 	Fetched  int       // events that came
+	Older    int       // commits that came after they had been left away
 	Replayed int       // events of this store that were committed again on top of them
 	Pushed   int       // events that the remote has now and had not before
 	Pushes   int       // attempts to push, those that were too late as well
@@ -138,6 +146,9 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 		return report, err
 	}
 	run := &syncRun{s, w, o, report, holds, inboxPrefix + id}
+	if err := run.checkDepth(); err != nil {
+		return report, err
+	}
 	if done, err := run.pushFirst(ctx); done || err != nil {
 		return report, err
 	}
@@ -172,7 +183,11 @@ var syncBranches = []plumbing.ReferenceName{mainRef, agentsRef}
 // because of a race, or of an answer that got lost.
 func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 	r.o.tell("fetching")
-	a, err := r.w.fetch(ctx, r.fetched()...)
+	depth, err := r.depth()
+	if err != nil {
+		return false, err
+	}
+	a, err := r.w.fetch(ctx, depth, r.fetched()...)
 	if err != nil {
 		return false, err
 	}
@@ -182,6 +197,9 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 	}
 	r.report.Held, r.report.Refused, r.report.Notes = nil, nil, nil
 	branches, err := r.s.inspectAll(ctx, a, r.o, r.report)
+	if err == nil {
+		err = r.inspectOlder(ctx, a, branches)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -223,7 +241,7 @@ func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, repor
 		if in.more > 0 {
 			report.Notes = append(report.Notes, fmt.Sprintf("%d more refusals are not listed", in.more))
 		}
-		branches = append(branches, &replica{in, tracked, known})
+		branches = append(branches, &replica{inspection: in, tracked: tracked, known: known})
 	}
 	return branches, nil
 }
@@ -232,6 +250,11 @@ func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, repor
 func (r *syncRun) foresee(ctx context.Context, branches []*replica) error {
 	for _, b := range branches {
 		r.report.Fetched += len(b.events)
+		if cut, err := r.cutOff(ctx, b); err != nil {
+			return err
+		} else if cut {
+			continue
+		}
 		ours, err := r.s.tip(b.ref)
 		if err != nil {
 			return err

@@ -41,6 +41,10 @@ func TestByGit(t *testing.T) {
 		"large push":         TestAPushMayBeTooLarge,
 		"push without fetch": TestAPushIsAllItTakes,
 		"lost branch":        TestALostBranchIsNotMadeAgain,
+		"shallow store":      TestAShallowStore,
+		"large shallow one":  TestALargeShallowStore,
+		"shallow, rewritten": TestAShallowStoreAndARewrittenRemote,
+		"shallow, emptied":   TestAShallowStoreCannotRestoreARemote,
 	} {
 		t.Run(name, test)
 	}

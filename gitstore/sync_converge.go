@@ -19,6 +19,7 @@ type replica struct {
 	*inspection
 	tracked plumbing.Hash // what stands in our ref for it
 	known   plumbing.Hash // where the remote's branch was when we last knew; zero: never
+	older   *inspection   // of what came from before its first commit here; nil: nothing did
 }
 
 // knownTip returns what stands in our ref for a branch of the remote, and where
@@ -49,7 +50,7 @@ func (r *replica) rewritten(ctx context.Context) (bool, error) {
 }
 
 // takeOver brings the objects of clean branches into the store, and notes where
-// the remote is. A branch of ours whose history the remote has replaced is kept
+// the remote is, and where its history begins here. A branch of ours whose history the remote has replaced is kept
 // under a name of its own, which is returned.
 func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (rescued []string, err error) {
 	allClean := true
@@ -58,6 +59,9 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 		allClean = allClean && r.clean()
 		if r.clean() {
 			needed = append(needed, r.needed...)
+		}
+		if r.older != nil {
+			needed = append(needed, r.older.needed...)
 		}
 	}
 	release := func() error { return nil }
@@ -73,20 +77,26 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 	}
 	defer unlock()
 	b, err := s.copyObjects(a, needed)
+	if err == nil {
+		err = s.cutOlder(branches)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("take over what was fetched: %w", err)
 	}
-	moved := false
+	due := len(needed) > 0
 	for _, r := range branches {
 		names, err := s.noteRemote(ctx, b, r)
 		if err != nil {
 			return nil, err
 		}
 		rescued = append(rescued, names...)
-		moved = moved || r.clean() && !r.tip.IsZero() && r.tip != r.tracked
+		due = due || r.clean() && !r.tip.IsZero() && r.tip != r.tracked
 	}
-	if moved {
+	if due {
 		err = b.Commit()
+	}
+	if err == nil {
+		err = s.joinOlder(branches)
 	}
 	return rescued, errors.Join(err, release())
 }

@@ -13,7 +13,7 @@ import (
 // moved, lost a branch or refuses something, be it every push, is left for the
 // long way.
 func (r *syncRun) pushFirst(ctx context.Context) (done bool, err error) {
-	if r.o.DryRun || r.o.Restore || r.o.Repair || r.o.Fold || len(r.holds.list)+len(r.holds.bars) > 0 {
+	if r.o.DryRun || r.o.Unshallow || r.o.Restore || r.o.Repair || r.o.Fold || len(r.holds.list)+len(r.holds.bars) > 0 {
 		return false, nil
 	}
 	outs, updates := r.expected(ctx)
@@ -47,7 +47,7 @@ func (r *syncRun) expected(ctx context.Context) (outs []*outgoing, updates []rem
 		if err != nil || known.IsZero() {
 			return nil, nil
 		}
-		l, _, err := r.readOutgoing(ctx, &replica{&inspection{s: r.s, ref: ref, tip: known}, tracked, known})
+		l, _, err := r.readOutgoing(ctx, &replica{inspection: &inspection{s: r.s, ref: ref, tip: known}, tracked: tracked, known: known})
 		if err != nil {
 			return nil, nil
 		}

@@ -183,7 +183,7 @@ func refusing(t *testing.T, seed uint64, dir string) {
 			}
 		}
 		if w.rand.IntN(3) > 0 {
-			trySync(t, w.replicas[i])
+			trySync(t, w.replicas[i], SyncOptions{})
 		}
 	}
 	for range 3 {

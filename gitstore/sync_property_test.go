@@ -106,6 +106,12 @@ func converges(tb testing.TB, seed uint64, dir string) (err error) {
 		if err := w.step(); err != nil {
 			return err
 		}
+		if w.rand.IntN(16) == 0 { // a machine that comes late
+			w.replicas, w.offline = append(w.replicas, nil), append(w.offline, false)
+			if err := w.open(len(w.replicas) - 1); err != nil {
+				return err
+			}
+		}
 	}
 	return w.settle()
 }
@@ -153,7 +159,7 @@ func (w *fleet) step() error {
 		}
 		return w.open(i)
 	case 2, 3, 4:
-		trySync(w.tb, r)
+		return w.sync(i)
 	default:
 		for range 1 + w.rand.IntN(3) {
 			if err := w.post(i); err != nil {
@@ -161,6 +167,25 @@ func (w *fleet) step() error {
 			}
 		}
 	}
+	return nil
+}
+
+// sync syncs a replica over a line that may be dead. A new one may leave old
+// commits away, and bring them later.
+func (w *fleet) sync(i int) error {
+	o, r := SyncOptions{}, w.replicas[i]
+	known, err := r.s.knowsRemote()
+	if err != nil {
+		return err
+	}
+	switch {
+	case i == 0: // which is whole
+	case !known && w.rand.IntN(4) > 0:
+		o.Depth = 1 + w.rand.IntN(3)
+	case w.rand.IntN(10) == 0:
+		o.Unshallow = true
+	}
+	trySync(w.tb, r, o)
 	return nil
 }
 
@@ -198,7 +223,48 @@ func (w *fleet) settle() error {
 			}
 		}
 	}
-	return w.check(w.replicas[0].s)
+	if err := w.check(w.replicas[0].s); err != nil {
+		return err
+	}
+	for i, r := range w.replicas {
+		if shallow, err := r.s.Shallow(); err != nil || !shallow {
+			continue
+		}
+		if err := w.checkShallow(r); err != nil {
+			return fmt.Errorf("replica %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// checkShallow looks at a replica that lacks old commits, and again when it has
+// them.
+func (w *fleet) checkShallow(r *depotWire) error {
+	ctx := context.Background()
+	for _, ref := range syncBranches {
+		tip, err := r.s.tip(ref)
+		if err != nil {
+			return err
+		}
+		root, err := r.s.rootTree(tip)
+		if err != nil {
+			return err
+		}
+		var files []leaf
+		if err := r.s.filesBelow(ctx, subtree{hash: root}, &files); err != nil {
+			return err
+		}
+		for _, f := range files {
+			if _, err := r.s.blob(f); err != nil {
+				return fmt.Errorf("%s: %w", f.path(), err)
+			}
+		}
+	}
+	mustSync(w.tb, r, SyncOptions{Unshallow: true})
+	if shallow, err := r.s.Shallow(); err != nil || shallow {
+		return fmt.Errorf("it is still shallow (%w)", err)
+	}
+	return w.check(r.s)
 }
 
 // check looks at one of the replicas, which are all the same.

@@ -71,6 +71,9 @@ func (r *syncRun) send(ctx context.Context, a *arrival, updates ...remote.Update
 // update says what is to be pushed of a branch; the zero Update is nothing. Of
 // one that is not clean there are no commits, since ours is not built on it.
 func (r *syncRun) update(ctx context.Context, a *arrival, b *replica) (*outgoing, remote.Update, error) {
+	if cut, err := r.cutOff(ctx, b); err != nil || cut {
+		return nil, remote.Update{}, err
+	}
 	if b.clean() {
 		out, err := r.outgoing(ctx, b)
 		if err == nil && len(out.commits) == 0 && r.holds.open[b.ref.Short()] {

@@ -19,8 +19,9 @@ import (
 // wire is the way to a remote. There are two: that of package remote, and in
 // tests one that loses, repeats and delays what it is given.
 type wire interface {
-	// fetch brings what the branches hold; the caller closes what it gets.
-	fetch(ctx context.Context, branches ...plumbing.ReferenceName) (*arrival, error)
+	// fetch brings what the branches hold, or so much of it; the caller closes
+	// what it gets.
+	fetch(ctx context.Context, depth remote.Depth, branches ...plumbing.ReferenceName) (*arrival, error)
 	// push moves branches of the remote, from what it has fetched, if a is not
 	// nil, and the store has. It is what remote.Remote.Push is.
 	push(ctx context.Context, a *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error)
@@ -31,6 +32,8 @@ type arrival struct {
 	tips    remote.Tips
 	objects objectReader
 	fresh   func(plumbing.Hash) bool // the object came, rather than being here before
+	count   int                      // of objects that came
+	shallow []plumbing.Hash          // commits whose parents stayed away, as a depth asked for
 
 	packs   []string     // paths without ending, if they are worth being taken over as they are
 	release func() error // lets go of open files, after which only packs may be used
@@ -122,7 +125,7 @@ func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
 // below it, a copy in a batch of our own costs less than two more files.
 const adoptFrom = 1 << 20
 
-func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName) (a *arrival, err error) {
+func (w *gitWire) fetch(ctx context.Context, depth remote.Depth, branches ...plumbing.ReferenceName) (a *arrival, err error) {
 	dir, err := w.s.newQuarantine()
 	if err != nil {
 		return nil, fmt.Errorf("make a quarantine: %w", err)
@@ -133,12 +136,12 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 			err = errors.Join(err, w.remove())
 		}
 	}()
-	tips, held, err := w.r.FetchObjects(ctx, dir, branches...)
+	tips, held, err := w.bring(ctx, depth, branches)
 	if err != nil {
 		return nil, err
 	}
 	if held != nil {
-		return &arrival{tips: tips, objects: held, fresh: func(h plumbing.Hash) bool { _, ok := held[h]; return ok },
+		return &arrival{tips: tips, objects: held, fresh: func(h plumbing.Hash) bool { _, ok := held[h]; return ok }, count: len(held),
 			release: func() error { return nil }, close: w.remove}, nil
 	}
 	q, err := odb.Open(dir, odb.Options{FS: w.s.opts.FS, NoSync: true, Logger: w.s.log})
@@ -153,9 +156,27 @@ func (w *gitWire) fetch(ctx context.Context, branches ...plumbing.ReferenceName)
 	for _, h := range came {
 		fresh[h] = true
 	}
-	packs, err := worthAdopting(dir)
-	return &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] },
-		packs: packs, release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}, err
+	a = &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came),
+		release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}
+	if depth > 0 { // unasked, nothing may be left away
+		a.shallow, err = q.Shallow()
+	}
+	if err == nil {
+		a.packs, err = worthAdopting(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
+	return a, nil
+}
+
+// bring fetches into the quarantine, or, where it is little, into memory.
+func (w *gitWire) bring(ctx context.Context, depth remote.Depth, branches []plumbing.ReferenceName) (remote.Tips, remote.Objects, error) {
+	if depth == 0 {
+		return w.r.FetchObjects(ctx, w.dir, branches...)
+	}
+	tips, err := w.r.FetchDepth(ctx, w.dir, depth, branches...)
+	return tips, nil, err
 }
 
 // worthAdopting lists the packs of a quarantine if they are large.

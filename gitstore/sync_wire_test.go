@@ -63,16 +63,20 @@ func (b brought) Weigh(h plumbing.Hash) (int64, error) {
 	return int64(len(t.data)), nil
 }
 
-func (w *depotWire) fetch(_ context.Context, refs ...plumbing.ReferenceName) (*arrival, error) {
+func (w *depotWire) fetch(_ context.Context, depth remote.Depth, refs ...plumbing.ReferenceName) (*arrival, error) {
 	if err := w.trip("fetch"); err != nil {
 		return nil, err
 	}
 	a := &arrival{tips: maps.Clone(w.d.tips), release: func() error { return nil }, close: func() error { return nil }}
 	came := brought{map[plumbing.Hash]thing{}}
 	for _, ref := range refs {
-		w.collect(w.d.tips[ref], came.objects)
+		if depth == 0 {
+			w.collect(w.d.tips[ref], came.objects)
+		} else {
+			a.shallow = append(a.shallow, w.collectPart(w.d.tips[ref], depth, came.objects)...)
+		}
 	}
-	a.objects = came
+	a.objects, a.count = came, len(came.objects)
 	a.fresh = func(h plumbing.Hash) bool { _, ok := came.objects[h]; return ok }
 	return a, nil
 }
@@ -105,6 +109,24 @@ func (w *depotWire) collect(h plumbing.Hash, into map[plumbing.Hash]thing) {
 			w.collect(e.Hash, into)
 		}
 	}
+}
+
+// collectPart gathers so many commits, whatever the store has of them, with what
+// they need. It returns the last of them if it has a parent.
+func (w *depotWire) collectPart(h plumbing.Hash, depth remote.Depth, into map[plumbing.Hash]thing) (cut []plumbing.Hash) {
+	for ; !h.IsZero() && depth > 0; depth-- {
+		c, err := parseCommit(w.d.objects[h].data)
+		if err != nil {
+			panic(err)
+		}
+		into[h] = w.d.objects[h]
+		w.collect(c.tree, into)
+		if cut = nil; !c.parent.IsZero() {
+			cut = []plumbing.Hash{h}
+		}
+		h = c.parent
+	}
+	return cut
 }
 
 func (w *depotWire) push(_ context.Context, _ *arrival, updates []remote.Update) (map[plumbing.ReferenceName]error, error) {
@@ -169,15 +191,21 @@ func (w *depotWire) update(u remote.Update) error {
 	} else if at != u.Lease {
 		return &remote.Error{Kind: remote.Race, Branch: u.Branch.Short(), Text: "stale info"}
 	}
-	w.take(u.New)
+	if !w.take(u.New) {
+		return &remote.Error{Kind: remote.Refused, Branch: u.Branch.Short(), Text: "shallow update not allowed"}
+	}
 	w.d.tips[u.Branch] = u.New
 	return nil
 }
 
-// take copies what a commit needs from the store to the depot.
-func (w *depotWire) take(h plumbing.Hash) {
+// take copies what a commit needs from the store to the depot. As a real remote,
+// it does not take a history that has no beginning.
+func (w *depotWire) take(h plumbing.Hash) bool {
 	if _, ok := w.d.objects[h]; ok || h.IsZero() {
-		return
+		return true
+	}
+	if cut, err := w.s.db.IsShallow(h); err != nil || cut {
+		return false
 	}
 	kind, data, err := w.s.db.Get(h)
 	if err != nil {
@@ -189,14 +217,16 @@ func (w *depotWire) take(h plumbing.Hash) {
 		if err != nil {
 			panic(err)
 		}
-		w.take(c.tree)
-		w.take(c.parent)
+		if !w.take(c.tree) || !w.take(c.parent) {
+			return false
+		}
 	case plumbing.TreeObject:
 		for e := range entries(data) {
 			w.take(e.Hash)
 		}
 	}
 	w.d.objects[h] = thing{kind, data}
+	return true
 }
 
 // put adds an object to a depot by hand.
@@ -222,9 +252,10 @@ func mustSync(tb testing.TB, w *depotWire, o SyncOptions) *SyncReport {
 }
 
 // trySync syncs over a line that may be dead.
-func trySync(tb testing.TB, w *depotWire) {
+func trySync(tb testing.TB, w *depotWire, o SyncOptions) {
 	tb.Helper()
-	_, err := w.s.syncOver(context.Background(), w, SyncOptions{pause: atOnce})
+	o.pause = atOnce
+	_, err := w.s.syncOver(context.Background(), w, o)
 	var e *remote.Error
 	if err != nil && !errors.As(err, &e) {
 		tb.Fatal(err)

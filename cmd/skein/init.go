@@ -12,6 +12,7 @@ import (
 
 func newInitCmd(a *app) *cobra.Command {
 	var from string
+	var depth int
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the store and join it",
@@ -19,14 +20,21 @@ func newInitCmd(a *app) *cobra.Command {
 agent name, so that others can write to you. Running it again is harmless.
 The first command that writes does the same on its own. With --from the store
 begins with what another machine's store has pushed to a git repository, which
-becomes its remote; an empty repository will do as well.`,
+becomes its remote; an empty repository will do as well.
+
+With --depth as well, only so many of the newest commits come. Every message is
+there all the same, and everything else that skein shows: what stays away are
+older commits, as git log shows them, which take most of the time and of the
+space. "skein sync --unshallow" brings them later.`,
 		Example: `  skein init
   skein init --from git@github.com:mary/talk.git
+  skein init --from git@github.com:mary/talk.git --depth 1
   skein init --store ~/messages --agent mary`,
 		Args: takes(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd, a, from) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd, a, from, depth) },
 	}
 	cmd.Flags().StringVar(&from, "from", "", "begin with what is in the git repository at this `URL`")
+	numberFlag(cmd.Flags(), &depth, "depth", "", 1, 0, "with no more than this many `commits` of each branch")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -37,10 +45,14 @@ type jsonInit struct {
 	Created bool   `json:"created"`
 	Remote  string `json:"remote,omitempty"`
 	Fetched int    `json:"fetched,omitempty"`
+	Shallow bool   `json:"shallow,omitempty"` // older commits have stayed at the remote
 }
 
-func runInit(cmd *cobra.Command, a *app, from string) error {
+func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 	ctx := cmd.Context()
+	if depth > 0 && from == "" {
+		return usage(cmd, "--depth says how much to take of another repository; give its address with --from")
+	}
 	agent, err := a.agent()
 	if err != nil {
 		return err
@@ -57,7 +69,7 @@ func runInit(cmd *cobra.Command, a *app, from string) error {
 	err = a.writing(ctx, func(s *gitstore.Store) error {
 		result.Store = s.Dir()
 		if from != "" {
-			if err := a.clone(ctx, s, from, &result); err != nil {
+			if err := a.clone(ctx, s, from, depth, &result); err != nil {
 				return err
 			}
 		}
@@ -70,25 +82,34 @@ func runInit(cmd *cobra.Command, a *app, from string) error {
 }
 
 // clone fills a new store from a remote.
-func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, result *jsonInit) error {
+func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, depth int, result *jsonInit) error {
 	if err := s.SetRemote(ctx, from); err != nil {
 		return err
 	}
 	tell, end := a.stages()
-	report, err := s.Sync(ctx, gitstore.SyncOptions{Progress: tell})
+	report, err := s.Sync(ctx, gitstore.SyncOptions{Depth: depth, Progress: tell})
 	end()
 	if err != nil {
-		return hint(err, "the store is made, and empty; skein sync tries again, skein remote add URL names another repository")
+		again := "skein sync"
+		if depth > 0 {
+			again += fmt.Sprint(" --depth ", depth)
+		}
+		return hint(err, "the store is made, and empty; %s tries again, skein remote add URL names another repository", again)
 	}
 	result.Remote, result.Fetched = report.Remote, report.Fetched
-	return nil
+	result.Shallow, err = s.Shallow()
+	return err
 }
 
 func initText(r jsonInit) string {
 	switch {
 	case r.Remote != "":
-		return fmt.Sprintf("made the store %s with %s of %s and joined it as %s\n",
+		text := fmt.Sprintf("made the store %s with %s of %s and joined it as %s\n",
 			render.Line(r.Store), render.Count(r.Fetched, "event"), render.Line(r.Remote), r.Agent)
+		if r.Shallow {
+			text += "older commits have stayed there; \"skein sync --unshallow\" brings them\n"
+		}
+		return text
 	case r.Created:
 		return "made the store " + render.Line(r.Store) + " and joined it as " + r.Agent + "\n"
 	}

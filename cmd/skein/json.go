@@ -40,16 +40,16 @@ the page:
   status                    an agent
   state                     a state, or {states}; state log {changes: [state]}
   log                       {commits: [{commit, at, author, subject, id}]}
-  init                      {store, agent, created, remote, fetched}
+  init                      {store, agent, created, remote, fetched, shallow}
   sync                      {remote, dry_run, fetched, replayed, pushed, pushes,
                              refused: [{branch, commit, path, reason}], held,
-                             notes, rescued}
+                             notes, rescued, older}
   remote                    {url, unpushed, last_try, last_sync, problem,
                              held: [{id, from, what, reason, since, again}],
                              barred: [{branch, inbox, reason, again}]}
   doctor                    {ok, checks: [{check, ok, says}]}
   verify                    {store, ok, objects, commits, messages, packs,
-                             problems, repaired}
+                             shallow, problems, repaired}
   gc                        {store, before, after, replaced}, each {objects,
                              packs, loose, bytes}
   export                    {store, files}

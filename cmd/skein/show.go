@@ -53,7 +53,10 @@ func runShow(ctx context.Context, a *app, name string) error {
 	}
 	return a.show(j, func(t render.Terminal) string {
 		d := drawnSent(m)
-		d.ID, d.Path, d.Commit = m.ID.String(), m.Path, m.Commit.String()
+		d.ID, d.Path = m.ID.String(), m.Path
+		if !m.Commit.IsZero() { // which is older than what is here of the history
+			d.Commit = m.Commit.String()
+		}
 		return t.Message(d)
 	})
 }

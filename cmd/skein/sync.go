@@ -28,7 +28,10 @@ on this machine, and the rest is pushed without it; "skein remote show" lists
 such messages. They are tried again by themselves after an hour, then less often.
 
 If the remote does not let this machine push to main, what is new goes to a branch
-of its own, inbox/ and an id, until "skein sync --fold" is run where that is allowed.`,
+of its own, inbox/ and an id, until "skein sync --fold" is run where that is allowed.
+
+A store that was begun with "skein init --from URL --depth N" lacks older commits;
+--unshallow brings them.`,
 		Example: `  skein sync
   skein sync --dry-run`,
 		Args: takes(0, 0, ""),
@@ -40,6 +43,8 @@ of its own, inbox/ and an id, until "skein sync --fold" is run where that is all
 	flags.BoolVar(&o.Repair, "repair", false, "replace branches of the remote that hold what skein refuses")
 	flags.BoolVar(&o.Retry, "retry", false, "try again to push what the remote has refused before")
 	flags.BoolVar(&o.Fold, "fold", false, "take in what waits in the inboxes of machines that may not push to main")
+	flags.BoolVar(&o.Unshallow, "unshallow", false, "bring the older commits that a depth has left away")
+	numberFlag(flags, &o.Depth, "depth", "", 1, 0, "bring no more than this many `commits` of each branch; the first sync only")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -55,6 +60,7 @@ type jsonSync struct {
 	Held     []string           `json:"held"`
 	Notes    []string           `json:"notes"`
 	Rescued  []string           `json:"rescued"`
+	Older    int                `json:"older,omitempty"` // commits, with --unshallow
 }
 
 func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
@@ -75,7 +81,7 @@ func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
 // showSync prints a report. What was held back makes the command fail.
 func (a *app) showSync(r *gitstore.SyncReport, dry bool) error {
 	r.Held = append(r.Held, convert(r.HeldBack, gitstore.Held.String)...)
-	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued)}
+	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued), r.Older}
 	if err := a.show(result, func(render.Terminal) string { return syncText(r, dry) }); err != nil {
 		return err
 	}
@@ -94,6 +100,9 @@ func syncText(r *gitstore.SyncReport, dry bool) string {
 	fmt.Fprintf(&b, "%s%d fetched, %d pushed", verb, r.Fetched, r.Pushed)
 	if r.Replayed > 0 {
 		fmt.Fprintf(&b, ", %d of them put on top of what came", r.Replayed)
+	}
+	if r.Older > 0 {
+		b.WriteString(", " + render.Count(r.Older, "older commit"))
 	}
 	b.WriteString(" (" + render.Line(r.Remote) + ")\n")
 	for _, refused := range r.Refused {

@@ -35,6 +35,7 @@ type jsonReport struct {
 	Commits  int      `json:"commits"`
 	Messages int      `json:"messages"`
 	Packs    int      `json:"packs"`
+	Shallow  bool     `json:"shallow,omitempty"` // older commits are not here
 	Problems []string `json:"problems"`
 	Repaired []string `json:"repaired"`
 }
@@ -50,7 +51,7 @@ func runVerify(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	report := jsonReport{a.cfg.Store, len(r.Problems) == 0, r.Objects, r.Commits, r.Messages, r.Packs,
+	report := jsonReport{a.cfg.Store, len(r.Problems) == 0, r.Objects, r.Commits, r.Messages, r.Packs, r.Shallow,
 		list(r.Problems), list(r.Repaired)}
 	if err := a.show(report, func(render.Terminal) string { return reportText(r) }); err != nil {
 		return err
@@ -65,6 +66,9 @@ func reportText(r *gitstore.Report) string {
 	var b strings.Builder
 	b.WriteString(render.Count(r.Messages, "message") + " in " + render.Count(r.Commits, "commit") + ", " +
 		render.Count(r.Objects, "object") + ", " + render.Count(r.Packs, "pack") + "\n")
+	if r.Shallow {
+		b.WriteString("older commits are not here; \"skein sync --unshallow\" brings them\n")
+	}
 	for _, s := range r.Repaired {
 		b.WriteString("repaired: " + render.Line(s) + "\n")
 	}

@@ -22,6 +22,11 @@
 // the network. Nothing in the store changes: whoever calls looks at what has
 // come and takes it over, or removes the directory.
 //
+// [Remote.FetchDepth] leaves older commits away, or brings those that were left
+// away before. Where the history of r.Objects begins, and where that of the
+// quarantine does, stands in the file shallow of each repository, as git has it.
+// Both transports read and write it.
+//
 // # Pushing
 //
 // [Remote.Push] pushes commits by their ids to branches. Without a lease a
