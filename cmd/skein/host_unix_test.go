@@ -165,7 +165,7 @@ func (g *gitea) overEachWay(name string, test func(t *testing.T, way, repository
 // TestHost: skein against a whole git host, as its users know one.
 func TestHost(t *testing.T) {
 	g := newGitea(t)
-	g.overEachWay("conversation", g.conversation)
+	t.Run("conversation", g.conversation)
 	g.overEachWay("faults", g.faults)
 	g.overEachWay("crash", g.crash)
 	g.overEachWay("deleted", g.deleted)
@@ -175,8 +175,9 @@ func TestHost(t *testing.T) {
 
 // conversation: two agents on two machines talk, and nobody types anything, also
 // when the host is away for a while. What it has then is the conversation, in its history and on its pages.
-func (g *gitea) conversation(t *testing.T, way, repository string) {
-	mary, bob := g.pair(t, way, repository)
+func (g *gitea) conversation(t *testing.T) {
+	repository := g.repository("conversation", nil)
+	mary, bob := g.pair(t, "ssh", repository) // and mary over http
 	var ends []*peer
 	for _, m := range []*machine{mary, bob} {
 		ends = append(ends, newPeer(t, m.home, append(m.env, "SKEIN_LOG_LEVEL=info")))
