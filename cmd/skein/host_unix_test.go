@@ -171,6 +171,7 @@ func TestHost(t *testing.T) {
 	g.overEachWay("deleted", g.deleted)
 	g.overEachWay("strangers", g.strangers)
 	g.overEachWay("begun", g.begun)
+	g.overEachWay("shallow", g.shallow)
 }
 
 // conversation: two agents on two machines talk, and nobody types anything, also
@@ -450,4 +451,27 @@ func (g *gitea) begun(t *testing.T, way, repository string) {
 		t.Errorf("a repair says %s", said)
 	}
 	g.agree(t, readme, bob)
+}
+
+// shallow: a machine that has only the newest commits writes as others do.
+func (g *gitea) shallow(t *testing.T, way, repository string) {
+	mary, bob := g.pair(t, way, repository)
+	for _, title := range []string{"two", "three", "four"} {
+		mary.post(title)
+	}
+	mary.skein("sync")
+	late := g.machine(t, way, "bob")
+	late.skein("init", "--from", late.prefix+repository+".git", "--depth", "2")
+	late.post("from a shallow one")
+	late.skein("sync")
+	bob.skein("sync")
+	mary.skein("sync")
+	late.skein("sync")
+	g.agree(t, repository, mary, bob, late)
+	late.skein("sync", "--unshallow")
+	late.post("from one that is not any more")
+	late.skein("sync")
+	bob.skein("sync")
+	mary.skein("sync")
+	g.agree(t, repository, mary, bob, late)
 }
