@@ -140,6 +140,9 @@ func TestHostileContent(t *testing.T) {
 		"case collision": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
 			return d.set(d.set(tree, []string{"A"}, "100644", d.blob("x")), []string{"a"}, "100644", d.blob("y"))
 		}, "but for capitals"},
+		"case collision with what is there": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
+			return d.set(tree, []string{"PROJECTS"}, "100644", d.blob("x"))
+		}, "but for capitals"},
 		"gigantic file": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
 			return d.set(tree, strings.Split(month+"21-101503-eve-7k3q9x2m.md", "/"), "100644", d.blob(strings.Repeat("x", maxIncoming+1)))
 		}, "more than the"},
