@@ -135,6 +135,16 @@ func (h *holds) setBar(ref plumbing.ReferenceName, inbox, reason string) error {
 	return h.save()
 }
 
+// moveInbox notes that another inbox takes what may not be pushed to a branch.
+func (h *holds) moveInbox(ref plumbing.ReferenceName, inbox string) error {
+	bar := h.bar(ref)
+	if bar == nil || bar.Inbox == inbox {
+		return nil
+	}
+	bar.Inbox = inbox
+	return h.save()
+}
+
 // liftBar notes that the remote takes what is pushed to a branch.
 func (h *holds) liftBar(ref plumbing.ReferenceName) error {
 	if h.bar(ref) == nil {

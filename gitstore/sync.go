@@ -27,7 +27,7 @@ type SyncOptions struct {
 	// Retry tries again now what the remote's rules have refused before.
 	Retry bool
 	// Fold takes in what waits in the inboxes of machines that may not push to
-	// main, and pushes it there.
+	// main or agents, and pushes it there.
 	Fold bool
 	// Depth, if not 0, leaves all but so many commits of each branch at the
 	// remote, with older versions of directories. Messages, receipts and
@@ -128,7 +128,7 @@ type syncRun struct {
 	o      SyncOptions
 	report *SyncReport
 	holds  *holds
-	inbox  string // this machine's branch where it may not push to main
+	id     string // of this replica, by which its inboxes are named
 }
 
 // syncOver syncs until the remote has taken what there is, or refuses it.
@@ -145,7 +145,7 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 	if err != nil {
 		return report, err
 	}
-	run := &syncRun{s, w, o, report, holds, inboxPrefix + id}
+	run := &syncRun{s, w, o, report, holds, id}
 	if err := run.checkDepth(); err != nil {
 		return report, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 	"skein/gitstore/event"
 )
 
-// Where a remote lets a machine push to other branches but not to main, what is
-// new there goes to a branch of the machine's own, its inbox. It is the same
-// line of commits as would go to main. Whoever may push to main takes it in from
-// there (SyncOptions.Fold). No one but its machine moves an inbox.
+// Where a remote lets a machine push to other branches but not to main, or not to
+// agents, what is new there goes to a branch of the machine's own, its inbox. It
+// is the same line of commits as would go to the branch. Whoever may push there
+// takes it in (SyncOptions.Fold). No one but its machine moves an inbox.
 
 // Bar says that the remote does not let this machine push to a branch.
 type Bar struct {
@@ -43,12 +44,49 @@ func (b Bar) trouble() string {
 	return b.String()
 }
 
-const inboxPrefix = "inbox/"
+const (
+	inboxPrefix  = "inbox/"
+	agentsSuffix = ".agents" // of an inbox of what belongs to agents
+)
 
 // inboxes are the inboxes of all machines.
 const inboxes = plumbing.ReferenceName("refs/heads/" + inboxPrefix + "*")
 
 func inboxRef(name string) plumbing.ReferenceName { return plumbing.NewBranchReferenceName(name) }
+
+// inboxName names a replica's n-th inbox for a branch.
+func inboxName(id string, n int, ref plumbing.ReferenceName) string {
+	name := inboxPrefix + id
+	if n > 1 {
+		name += "-" + strconv.Itoa(n)
+	}
+	if ref == agentsRef {
+		name += agentsSuffix
+	}
+	return name
+}
+
+// inboxNumber returns which of a replica's inboxes for a branch has a name; 0 if
+// none has.
+func inboxNumber(name, id string, ref plumbing.ReferenceName) int {
+	number, ok := strings.CutPrefix(strings.TrimSuffix(name, agentsSuffix), inboxPrefix+id+"-")
+	n := 1
+	if ok {
+		n, _ = strconv.Atoi(number)
+	}
+	if n < 1 || inboxName(id, n, ref) != name {
+		return 0
+	}
+	return n
+}
+
+// inbox names this machine's inbox for a branch.
+func (r *syncRun) inbox(ref plumbing.ReferenceName) string {
+	if bar := r.holds.bar(ref); bar != nil && inboxNumber(bar.Inbox, r.id, ref) > 0 {
+		return bar.Inbox
+	}
+	return inboxName(r.id, 1, ref)
+}
 
 // fetched are the branches that a sync asks for.
 func (r *syncRun) fetched() []plumbing.ReferenceName {
@@ -56,8 +94,10 @@ func (r *syncRun) fetched() []plumbing.ReferenceName {
 	if r.o.Fold {
 		return append(refs, inboxes)
 	}
-	if bar := r.holds.bar(mainRef); bar != nil && bar.Inbox != "" {
-		refs = append(refs, inboxRef(r.inbox))
+	for _, ref := range syncBranches {
+		if bar := r.holds.bar(ref); bar != nil && bar.Inbox != "" {
+			refs = append(refs, inboxRef(r.inbox(ref)))
+		}
 	}
 	return refs
 }
@@ -66,7 +106,8 @@ func (r *syncRun) fetched() []plumbing.ReferenceName {
 // what this store has never had is that of another store with the same id, as
 // on a machine that was copied whole: this one then takes another.
 func (r *syncRun) redirect(a *arrival, out *outgoing) error {
-	out.to, out.lease, out.there = inboxRef(r.inbox), a.tips[inboxRef(r.inbox)], map[event.ID]bool{}
+	out.to, out.there = inboxRef(r.inbox(out.ref)), map[event.ID]bool{}
+	out.lease = a.tips[out.to]
 	if out.lease.IsZero() || !a.fresh(out.lease) {
 		return r.count(out)
 	}
@@ -75,9 +116,22 @@ func (r *syncRun) redirect(a *arrival, out *outgoing) error {
 		return err
 	}
 	r.s.log.Warn("another store pushes to the inbox of this one, as after a machine was copied; it goes on as a replica of its own", "store", r.s.dir)
-	r.inbox = inboxPrefix + id
-	out.to, out.lease = inboxRef(r.inbox), plumbing.ZeroHash
+	r.id = id
+	out.to, out.lease = inboxRef(r.inbox(out.ref)), plumbing.ZeroHash
 	return nil
+}
+
+// mayNotReplace tells whether a push to an inbox was refused because it is not
+// built on what is there, and the remote lets no branch be replaced.
+func mayNotReplace(l *outgoing, refused error) bool {
+	return refused != nil && l.to != l.ref && !l.lease.IsZero() && saysProtected(refused)
+}
+
+// another has this machine take another inbox for a branch, where its present one
+// may not be replaced. What waits there stays, and comes once more in the other.
+func (r *syncRun) another(l *outgoing) error {
+	n := inboxNumber(l.to.Short(), r.id, l.ref)
+	return r.holds.moveInbox(l.ref, inboxName(r.id, n+1, l.ref))
 }
 
 // count finds which events of what goes out the inbox has already.
@@ -99,8 +153,12 @@ func (r *syncRun) count(out *outgoing) error {
 
 // fold takes in what waits in the inboxes of other machines.
 func (r *syncRun) fold(ctx context.Context, a *arrival) error {
-	for _, ref := range inboxesOf(a, inboxRef(r.inbox)) {
-		in, err := r.s.inspectAt(ctx, a, mainRef, ref)
+	for _, ref := range r.inboxesOf(a) {
+		of := mainRef
+		if strings.HasSuffix(ref.Short(), agentsSuffix) {
+			of = agentsRef
+		}
+		in, err := r.s.inspectAt(ctx, a, of, ref)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -122,9 +180,10 @@ func (r *syncRun) fold(ctx context.Context, a *arrival) error {
 }
 
 // inboxesOf lists the inboxes that came, but for one's own.
-func inboxesOf(a *arrival, own plumbing.ReferenceName) (refs []plumbing.ReferenceName) {
+func (r *syncRun) inboxesOf(a *arrival) (refs []plumbing.ReferenceName) {
 	for ref := range a.tips {
-		if strings.HasPrefix(ref.Short(), inboxPrefix) && ref != own {
+		own := slices.ContainsFunc(syncBranches, func(of plumbing.ReferenceName) bool { return inboxNumber(ref.Short(), r.id, of) > 0 })
+		if strings.HasPrefix(ref.Short(), inboxPrefix) && !own {
 			refs = append(refs, ref)
 		}
 	}

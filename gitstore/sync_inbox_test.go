@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"skein/gitstore/event"
 )
 
 // TestProtectedMain: a machine that may not push to main pushes to a branch of
@@ -122,6 +124,109 @@ func TestABarIsForgotten(t *testing.T) {
 	if got, err := a.Deliveries(m); err != nil || !got[0].Pushed {
 		t.Fatal(got, err)
 	}
+}
+
+// TestAnInboxThatMayNotBeReplaced: main has moved, so what waits is committed
+// again on top of it, and the remote lets no branch be replaced. It waits in
+// another branch then, and is taken in once.
+func TestAnInboxThatMayNotBeReplaced(t *testing.T) {
+	for name, deny := range map[string]func(t *testing.T, dir string){
+		"git's setting": func(t *testing.T, dir string) { git(t, dir, "config", "receive.denyNonFastForwards", "true") },
+		"a host's rule": func(t *testing.T, dir string) {
+			setHook(t, dir, "pre-receive", "#!/bin/sh\nwhile read old new ref; do case $old in 0000*) ;; *) git merge-base --is-ancestor $old $new || {\n"+
+				"echo 'error: GH013: Repository rule violations found for '$ref'.' >&2; echo '- Cannot force-push to this branch' >&2; exit 1; } ;; esac; done\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) { inboxStays(t, deny) })
+	}
+}
+
+func inboxStays(t *testing.T, deny func(t *testing.T, dir string)) {
+	dir, address := bareRemote(t)
+	deny(t, dir)
+	owner, guest := synced(t, address), synced(t, address)
+	say(t, owner, "mary", "hello")
+	sync1(t, owner, SyncOptions{})
+	closed := "#!/bin/sh\n[ \"$1\" != refs/heads/main -o \"$SKEIN_OWNER\" ] || { echo 'protected branch' >&2; exit 1; }\n"
+	var last *Message
+	for range 3 {
+		setHook(t, dir, "update", closed)
+		last = say(t, guest, "bob", "for the inbox")
+		if r := sync1(t, guest, SyncOptions{}); len(r.Held)+len(r.HeldBack) > 0 || r.Pushed == 0 || r.Pushes > 5 {
+			t.Fatalf("%+v", r)
+		}
+		if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+			t.Fatal(err)
+		}
+		say(t, owner, "mary", "main moves")
+		sync1(t, owner, SyncOptions{})
+	}
+	refs := strings.Fields(git(t, dir, "for-each-ref", "--format=%(refname:short)", "refs/heads/inbox"))
+	if len(refs) != 3 || refs[1] != refs[0]+"-2" || refs[2] != refs[0]+"-3" {
+		t.Fatalf("the remote has %v", refs)
+	}
+	if got, err := guest.Deliveries(last); err != nil || got[0] != (Delivery{Inbox: refs[2]}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if r := sync1(t, owner, SyncOptions{Fold: true}); r.Fetched != 3 || r.Pushed != 3 {
+		t.Fatalf("%+v", r)
+	}
+	if h := checkBranch(t, dir, "main"); len(h.ids) != 7 {
+		t.Fatalf("%d of 7 messages", len(h.ids))
+	}
+	setHook(t, dir, "update", closed)
+	if r := sync1(t, guest, SyncOptions{}); r.Pushes > 0 || len(r.Held) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	checkQuiet(t, guest)
+	git(t, dir, "fsck", "--strict")
+}
+
+// TestProtectedAgents: profiles and receipts have an inbox of their own where a
+// rule is about all branches but inboxes.
+func TestProtectedAgents(t *testing.T) {
+	dir, address := bareRemote(t)
+	owner, guest := synced(t, address), synced(t, address)
+	m := say(t, owner, "mary", "hello")
+	sync1(t, owner, SyncOptions{})
+	setHook(t, dir, "update", "#!/bin/sh\ncase $1 in refs/heads/inbox/*) ;; *) echo 'computer says no' >&2; exit 1;; esac\n")
+	if err := guest.Join(t.Context(), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	sync1(t, guest, SyncOptions{})
+	if _, err := guest.Acknowledge(t.Context(), "bob", []string{m.ID.String()}, event.StateRead); err != nil {
+		t.Fatal(err)
+	}
+	say(t, guest, "bob", "an answer")
+	r := sync1(t, guest, SyncOptions{})
+	if len(r.Held)+len(r.HeldBack) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if refs := strings.Fields(git(t, dir, "for-each-ref", "--format=%(refname:short)", "refs/heads/inbox")); len(refs) != 2 || refs[1] != refs[0]+agentsSuffix {
+		t.Fatalf("the remote has %v", refs)
+	}
+	if state, err := guest.RemoteState(t.Context()); err != nil || state.Problem != "" || state.Unpushed > 0 || len(state.Barred) != 2 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	if r := sync1(t, guest, SyncOptions{}); r.Pushes > 0 {
+		t.Fatalf("a sync of nothing pushes: %+v", r)
+	}
+	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+		t.Fatal(err)
+	}
+	if r := sync1(t, owner, SyncOptions{Fold: true}); r.Fetched != 3 || r.Pushed != 3 || len(r.Refused) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if got, err := owner.Show(t.Context(), m.ID.String()); err != nil || len(got.Receipts) != 1 || got.Receipts[0].Agent != "bob" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if r := sync1(t, guest, SyncOptions{Retry: true}); len(r.Held)+len(r.HeldBack) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if state, err := guest.RemoteState(t.Context()); err != nil || len(state.Barred) > 0 && state.Unpushed > 0 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	git(t, dir, "fsck", "--strict")
 }
 
 // TestNothingMayBePushed: a remote that refuses everything is left alone for a

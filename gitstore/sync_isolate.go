@@ -31,7 +31,7 @@ type isolation struct {
 	arrived bool       // something has
 	refused []event.ID // each alone
 	first   error      // why the first of these was
-	turned  bool       // from main to the inbox
+	turned  bool       // from the branch to its inbox
 }
 
 func (i *isolation) run(ctx context.Context) (again bool, err error) {
@@ -52,17 +52,17 @@ func (i *isolation) run(ctx context.Context) (again bool, err error) {
 		}
 	}
 	if i.turned {
-		return i.mainAgain(ctx)
+		return i.branchAgain(ctx)
 	}
 	return false, nil
 }
 
-// mainAgain tells at last whether it is main to which nothing may be pushed: it
-// takes or refuses what the inbox has taken.
-func (i *isolation) mainAgain(ctx context.Context) (again bool, err error) {
-	if bar := i.holds.bar(mainRef); !i.arrived {
+// branchAgain tells at last whether it is the branch to which nothing may be
+// pushed: it takes or refuses what the inbox has taken.
+func (i *isolation) branchAgain(ctx context.Context) (again bool, err error) {
+	if bar := i.holds.bar(i.out.ref); !i.arrived {
 		if bar.Tries == 1 {
-			return false, i.holds.liftBar(mainRef) // it was the events
+			return false, i.holds.liftBar(i.out.ref) // it was the events
 		}
 		return false, nil
 	}
@@ -87,7 +87,7 @@ func (i *isolation) exhausted(ctx context.Context) (stop bool, err error) {
 	return true, nil
 }
 
-// few is how many events main must refuse one by one, and take none, before the
+// few is how many events a branch must refuse one by one, and take none, before the
 // inbox is tried.
 const few = 3
 
@@ -100,15 +100,15 @@ func (i *isolation) single(ctx context.Context) (stop bool, err error) {
 	}
 	id := i.out.ids[0]
 	unheard := len(i.out.commits) == 1 && i.holds.find(i.out.ref, id) < 0
-	doubtful := i.out.to == mainRef && !i.arrived && (unheard || len(i.refused) == few-1)
+	doubtful := i.out.to == i.out.ref && !i.arrived && (unheard || len(i.refused) == few-1)
 	if id.IsZero() || doubtful {
 		return i.turn(ctx)
 	}
 	return false, i.holdFirst(ctx)
 }
 
-// turn gives up a branch to which nothing may be pushed: main for this
-// machine's inbox, another until later.
+// turn gives up a branch to which nothing may be pushed for this machine's inbox,
+// and the inbox until later.
 func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
 	i.report.HeldBack = slices.DeleteFunc(i.report.HeldBack, func(h Held) bool { return slices.Contains(i.refused, h.ID) })
 	if err := i.holds.landed(i.out.ref, i.refused); err != nil {
@@ -119,7 +119,7 @@ func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
 	}
 	why := reasonOf(i.first)
 	i.refused, i.bad, i.sure, i.tries = nil, 0, false, 0
-	if i.out.to != mainRef {
+	if i.out.to != i.out.ref {
 		if err := i.holds.setBar(i.out.ref, "", why); err != nil {
 			return false, err
 		}
@@ -134,7 +134,7 @@ func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
 		return false, err
 	}
 	i.arrived = i.out.update(len(i.out.commits)).New == i.out.lease
-	return i.arrived, i.holds.setBar(mainRef, i.inbox, why)
+	return i.arrived, i.holds.setBar(i.out.ref, i.out.to.Short(), why)
 }
 
 // saysProtected tells whether a refusal is about the branch.
@@ -164,9 +164,11 @@ func (i *isolation) try(ctx context.Context, n int) (again bool, err error) {
 		return isUnknown(err), err
 	case isRace(refused):
 		return true, nil
+	case mayNotReplace(i.out, refused):
+		return true, i.another(i.out)
 	case refused != nil:
 		i.bad, i.sure, i.reason = n, true, refused
-		if u.Branch == mainRef && saysProtected(refused) && !i.turned {
+		if u.Branch == i.out.ref && saysProtected(refused) && !i.turned {
 			_, err = i.turn(ctx)
 		}
 		return false, err

@@ -86,7 +86,7 @@ func (r *syncRun) update(ctx context.Context, a *arrival, b *replica) (*outgoing
 			r.report.Held = append(r.report.Held, bar.String())
 			return out, remote.Update{}, nil
 		} else if bar != nil {
-			err = r.redirect(a, out)
+			err = errors.Join(r.redirect(a, out), r.holds.moveInbox(b.ref, out.to.Short()))
 		}
 		u := out.update(len(out.commits))
 		if err != nil || u.New == out.lease {
@@ -121,6 +121,8 @@ func (r *syncRun) settle(ctx context.Context, a *arrival, l *outgoing, u remote.
 		return false, r.landed(ctx, l, len(l.commits))
 	case isRace(refused):
 		return true, nil
+	case mayNotReplace(l, refused):
+		return true, r.another(l)
 	case len(l.commits) == 0:
 		r.report.Held = append(r.report.Held, refused.Error())
 		return false, nil

@@ -27,8 +27,9 @@ A message that the remote's rules refuse, such as one with a secret in it, stays
 on this machine, and the rest is pushed without it; "skein remote show" lists
 such messages. They are tried again by themselves after an hour, then less often.
 
-If the remote does not let this machine push to main, what is new goes to a branch
-of its own, inbox/ and an id, until "skein sync --fold" is run where that is allowed.
+If the remote does not let this machine push to main or to agents, what is new goes
+to branches of its own, inbox/ and an id, until "skein sync --fold" is run where that
+is allowed.
 
 A store that was begun with "skein init --from URL --depth N" lacks older commits;
 --unshallow brings them.`,
@@ -42,7 +43,7 @@ A store that was begun with "skein init --from URL --depth N" lacks older commit
 	flags.BoolVar(&o.Restore, "restore", false, "put branches back onto a remote that has lost them")
 	flags.BoolVar(&o.Repair, "repair", false, "replace branches of the remote that hold what skein refuses")
 	flags.BoolVar(&o.Retry, "retry", false, "try again to push what the remote has refused before")
-	flags.BoolVar(&o.Fold, "fold", false, "take in what waits in the inboxes of machines that may not push to main")
+	flags.BoolVar(&o.Fold, "fold", false, "take in what waits in the inboxes of machines that may not push to main or agents")
 	flags.BoolVar(&o.Unshallow, "unshallow", false, "bring the older commits that a depth has left away")
 	numberFlag(flags, &o.Depth, "depth", "", 1, 0, "bring no more than this many `commits` of each branch; the first sync only")
 	a.jsonFlag(cmd)

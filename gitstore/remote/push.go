@@ -112,6 +112,9 @@ func rejection(text string) Kind {
 	if strings.Contains(text, "remote failed to report status") || strings.HasPrefix(text, "[remote failure]") {
 		return Network
 	}
+	if !strings.HasPrefix(text, "[rejected]") && strings.Contains(text, "non-fast-forward") {
+		return Refused // by the remote itself, which lets no branch be replaced
+	}
 	for _, reason := range raced {
 		if strings.Contains(text, reason) {
 			return Race

@@ -80,7 +80,7 @@ func unable(stderr string) bool {
 // this user may not push whatever it is, as against a push with something in it
 // that they refuse.
 var branchwide = []string{"protected branch", "protected ref", "protected from", "this branch", "update branch ", "pull request", "merge request",
-	"scope 'branch'", "denied by refs/", "prohibited by gerrit", "branch restriction", "does not yet exist", "to update this ref"}
+	"scope 'branch'", "denied by refs/", "prohibited by gerrit", "branch restriction", "does not yet exist", "to update this ref", "non-fast-forward", "force-push", "forcepush"}
 
 // protects tells whether a refusal is about the branch.
 func protects(text string) bool { return says(strings.ToLower(text), branchwide) }
