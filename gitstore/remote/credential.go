@@ -47,7 +47,11 @@ func (r *Remote) learn(ctx context.Context, dir string, challenges []string) *lo
 	if refused {
 		return nil
 	}
-	l := ask(ctx, dir, r.home(), challenges)
+	home := r.home()
+	l := ask(ctx, dir, home, challenges)
+	if name := home.User.Username(); l == nil && name != "" {
+		l = &login{name: name} // a token often stands alone
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.logins.good = l

@@ -17,7 +17,7 @@ func guarded(t *testing.T, dir string) (address string, wrong, none *int) {
 	return server(t, filepath.Dir(dir), func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			name, password, given := r.BasicAuth()
-			if name == "mary" && password == "geheim=1" {
+			if name == "mary" && password == "geheim=1" || name == "token" && password == "" {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -171,6 +171,10 @@ func TestALoginInTheAddress(t *testing.T) {
 			http.Redirect(w, r, strings.TrimSuffix(address, "/repo")+r.URL.String(), http.StatusFound)
 		})
 	}) + "/repo"
+	r := &Remote{URL: strings.Replace(address, "//", "//token@", 1), Repository: opened(t, dir), Transport: BuiltIn}
+	if _, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch); err != nil || *wrong != 0 || *none != 1 {
+		t.Fatalf("a token alone: %v, %d requests with another login, %d without one", err, *wrong, *none)
+	}
 	for at, want := range map[string][2]int{address: {0, 0}, elsewhere: {0, 1}} {
 		*wrong, *none = 0, 0
 		r := &Remote{URL: strings.Replace(at, "//", "//mary:geheim%3D1@", 1), Repository: opened(t, dir), Transport: BuiltIn}
