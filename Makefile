@@ -70,7 +70,7 @@ conformance: ## run MCP's public conformance suite and inspector against the ser
 	SKEIN_INSPECTOR='npx --yes @modelcontextprotocol/inspector@$(INSPECTOR)' go test -count=1 -v -run '^TestInspector$$' ./cmd/skein
 
 host: $(GITEA) ## run skein against a whole git host, Gitea (a C compiler and OpenSSH; the network once)
-	SKEIN_GITEA=$(GITEA) go test -count=1 -v -run '^TestHost$$' ./cmd/skein
+	SKEIN_GITEA=$(GITEA) go test -count=1 -timeout 30m -v -run '^TestHost$$' ./cmd/skein
 
 check: lint cross test ## everything that must hold before a change lands: lint, all platforms, tests, races
 	$(RACE) -short -timeout 40m -skip 'PowerLoss|FailingCalls' $(CONCURRENT)
