@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -158,5 +159,22 @@ func TestAFaultIsToldTheSame(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOddNamesOfBranches: a pattern stands for no name that git forbids, whatever
+// a server advertises.
+func TestOddNamesOfBranches(t *testing.T) {
+	const pattern = "refs/heads/inbox/*"
+	for _, name := range []string{"refs/heads/inbox/", "refs/heads/inbox/.x", "refs/heads/inbox/..", "refs/heads/inbox/a..b", "refs/heads/inbox/x.lock", "refs/heads/inbox/a/b",
+		"refs/heads/inbox/\x1b[2J", "refs/heads/inbox/a b", "refs/heads/inbox/a\nb", "refs/heads/inbox/a\\b", "refs/heads/inbox/a:b", "refs/heads/inbox/a~1", "refs/heads/inbox/@{u}", "refs/heads/inbox/x."} {
+		if matches(pattern, name) {
+			t.Errorf("%q passes", name)
+		}
+	}
+	for _, name := range []string{"refs/heads/inbox/tr3mf5ne", "refs/heads/inbox/tr3mf5ne-2.agents"} {
+		if !matches(pattern, name) || !matches(plumbing.ReferenceName(name), name) {
+			t.Errorf("%q does not pass", name)
+		}
 	}
 }

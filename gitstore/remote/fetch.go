@@ -127,10 +127,11 @@ func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.Refe
 	return tips, nil
 }
 
-// matches tells whether a branch or pattern stands for the branch of a name.
+// matches tells whether a branch or pattern stands for the branch of a name; none
+// does for a name that git forbids, which a hostile server may send.
 func matches(branch plumbing.ReferenceName, name string) bool {
 	ok, err := path.Match(branch.String(), name)
-	return ok && err == nil
+	return ok && err == nil && plumbing.ReferenceName(name).Validate() == nil
 }
 
 // makeRepository makes an empty bare repository, without the templates that
