@@ -1,0 +1,71 @@
+package gitstore
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestABombIsNotUnpacked: a file of a few kilobytes that unpacks to 64 MiB, and a
+// directory of 65,000 files, are refused by name, and nobody holds them in memory.
+func TestABombIsNotUnpacked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("64 MiB are packed and unpacked six times, which takes seconds")
+	}
+	t.Run("built in", bomb)
+	t.Run("git", func(t *testing.T) {
+		t.Setenv("GIT_HTTP_USER_AGENT", "git/test") // a setting of git's is git's to follow
+		bomb(t)
+	})
+}
+
+func bomb(t *testing.T) {
+	dir, address := bareRemote(t)
+	s := synced(t, address)
+	say(t, s, "mary", "before")
+	sync1(t, s, SyncOptions{})
+	hash := exec.Command("git", "-C", dir, "-c", "core.bigFileThreshold=1m", "hash-object", "-w", "--stdin")
+	zeros, err := os.Open("/dev/zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zeros.Close()
+	hash.Stdin = io.LimitReader(zeros, 64<<20)
+	large, err := hash.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := strings.TrimSpace(string(gitInput(t, dir, "x", "hash-object", "-w", "--stdin")))
+	var crowd strings.Builder
+	for i := range 65000 {
+		fmt.Fprintf(&crowd, "100644 blob %s\tf%06d\n", small, i)
+	}
+	many := strings.TrimSpace(string(gitInput(t, dir, crowd.String(), "mktree")))
+	entries := git(t, dir, "ls-tree", "main") + fmt.Sprintf("\n100644 blob %s\tbomb\n040000 tree %s\tcrowd\n", strings.TrimSpace(string(large)), many)
+	tree := strings.TrimSpace(string(gitInput(t, dir, entries, "mktree")))
+	evil := git(t, dir, "-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-p", "main", "-m", "gift", tree)
+	git(t, dir, "update-ref", "refs/heads/main", evil)
+
+	p := start(t, "die-syncing", s.Dir(), "0", "sync")
+	if _, err := p.wait(); err != nil {
+		t.Fatal(err)
+	}
+	usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage) // with the programs that it has started
+	if !ok || usage.Maxrss > 96<<10 {
+		t.Errorf("a process held %d KiB", usage.Maxrss)
+	}
+	r := sync1(t, s, SyncOptions{})
+	if said := fmt.Sprint(r.Refused); len(r.Held) != 1 || !strings.Contains(said, "bomb in") || !strings.Contains(said, "crowd in") {
+		t.Errorf("%+v", r)
+	}
+	checkQuiet(t, s)
+	if left, _ := filepath.Glob(filepath.Join(s.quarantineDir(), "*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	t.Logf("at most %d KiB", usage.Maxrss)
+}
