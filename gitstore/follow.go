@@ -19,6 +19,7 @@ func (s *Store) Follow(ctx context.Context, show func(*Message) error) error {
 	if err != nil {
 		return err
 	}
+	defer s.expect()()
 	for {
 		if last, err = s.newer(ctx, last, show); err != nil || ctx.Err() != nil {
 			break

@@ -71,6 +71,7 @@ type Store struct {
 	queue     queue
 	watches   watches
 	waits     waits
+	expected  expected
 	guard     guard
 	transport remote.Transport // what remotes are reached with
 
@@ -110,6 +111,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.upkeep, s.compacting = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.closes, s.beginClose = context.WithCancel(context.WithoutCancel(ctx))
 	s.joins.turn = make(chan struct{}, 1)
+	s.expected.begun = make(chan struct{}, 1)
 	s.queue.init(db.StateDir(), o)
 	if err := s.checkBranches(); err != nil {
 		return nil, errors.Join(err, db.Close())

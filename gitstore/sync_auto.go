@@ -9,34 +9,49 @@ import (
 // Pace says how often KeepSynced syncs. The zero value is what servers use.
 type Pace struct {
 	Debounce time.Duration // from an event to its push, for others to come along; 0: 2 s
-	Gap      time.Duration // between two syncs, at least; 0: 10 s, so no more than 6 a minute
-	Every    time.Duration // without any event of ours, to see what others have pushed; 0: 1 min
-	AtEnd    time.Duration // that the last push may take when ctx has ended; 0: 5 s
+	Gap      time.Duration // between two pushes, and between two looks, at least; 0: 10 s
+	Every    time.Duration // between two looks while something is wrong, at least; 0: 1 min
+	Idle     time.Duration // between two looks at most, after a long silence; 0: 5 min
+	AtEnd    time.Duration // that the last push may take when ctx has ended; 0: 5 s, less: there is none
 }
 
 func (p Pace) withDefaults() Pace {
 	set := func(d *time.Duration, to time.Duration) {
-		if *d <= 0 {
+		if *d == 0 {
 			*d = to
 		}
 	}
 	set(&p.Debounce, 2*time.Second)
 	set(&p.Gap, 10*time.Second)
 	set(&p.Every, time.Minute)
+	set(&p.Idle, 5*time.Minute)
 	set(&p.AtEnd, 5*time.Second)
 	return p
 }
 
-// mostBetween is how long a remote that fails is left alone.
-const mostBetween = 10 * time.Minute
+const (
+	// mostBetween is how long a remote that fails is left alone.
+	mostBetween = 10 * time.Minute
+	// partOfSilence is how many times longer than its delay a silence was: whoever
+	// breaks it is heard after a twentieth of it.
+	partOfSilence = 20
+)
 
 // KeepSynced syncs until ctx ends: at once, soon after each event, and now and
-// then; and once more at the end if something is not pushed yet. It does so
-// only while the store has a remote, and leaves it to another process that is
-// at it. A failure is logged and noted (RemoteState), and tried again less and
-// less often. Nothing waits for KeepSynced but its caller.
+// then to see what others have pushed; and once more at the end if something is
+// not pushed yet. How often it looks follows the conversation: every Gap while
+// somebody waits (AwaitInbox, Follow, Expect) or has just written, on whatever
+// machine, and the less often the longer nobody has. A look that finds nothing
+// new is one request.
+//
+// It does so only while the store has a remote, and leaves it to another process
+// that is at it, or that has just looked: all processes of a machine look as
+// often as the most curious of them. A failure is logged and noted
+// (RemoteState), and tried again less and less often. Nothing waits for
+// KeepSynced but its caller.
 func (s *Store) KeepSynced(ctx context.Context, p Pace) {
-	k := &keeper{s: s, pace: p.withDefaults()}
+	k := &keeper{s: s, pace: p.withDefaults(), starts: true}
+	defer k.forgetWire()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -49,14 +64,15 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 				k.changes = nil
 				continue
 			}
-			timer.Reset(k.soon(time.Now()))
+			k.noteChange(s.now())
+		case <-s.expected.begun:
 		case <-timer.C:
-			wait := k.run(ctx)
+			k.run(ctx)
 			if k.watch(ctx) {
-				wait = min(wait, k.soon(time.Now())) // for what came before it was watched
+				k.noteChange(s.now()) // of what came before it was watched
 			}
-			timer.Reset(wait)
 		}
+		timer.Reset(k.due(s.now()))
 	}
 }
 
@@ -64,9 +80,15 @@ func (s *Store) KeepSynced(ctx context.Context, p Pace) {
 type keeper struct {
 	s        *Store
 	pace     Pace
+	starts   bool      // it has not looked yet
 	remote   bool      // there was one when it last looked
-	ended    time.Time // when the last sync did
-	failures int       // since one was good
+	tried    time.Time // when its last sync or look ended
+	after    time.Time // it does nothing before
+	failures int       // since a sync was good
+	unpushed time.Time // since when there is something that no sync has seen; zero: there is nothing
+
+	wire    *gitWire // for looks, with what is open to the remote
+	address string   // of the wire
 
 	changes <-chan struct{}    // nil without a remote: then events cost nothing
 	stop    context.CancelFunc // ends the watching; nil: nothing is watched
@@ -91,48 +113,83 @@ func (k *keeper) watch(ctx context.Context) (begun bool) {
 	return true
 }
 
-// soon returns how long to wait after an event. Commits that a sync itself has
-// brought need no push, so they wait for the next look.
-func (k *keeper) soon(now time.Time) time.Duration {
-	if done, err := k.s.allPushed(); err == nil && done {
+// noteChange notes that there may be something to push. Of commits that a sync
+// itself has brought there is nothing.
+func (k *keeper) noteChange(now time.Time) {
+	if done, err := k.s.allPushed(); (err != nil || !done) && k.unpushed.IsZero() {
+		k.unpushed = now
+	}
+}
+
+// due returns how long to wait until the next sync or look.
+func (k *keeper) due(now time.Time) time.Duration {
+	address, err := k.s.RemoteURL()
+	if err != nil || address == "" {
 		return k.pace.Every
 	}
-	return max(k.pace.Debounce, k.ended.Add(k.wait()).Sub(now))
-}
-
-// wait is the least time between two syncs.
-func (k *keeper) wait() time.Duration {
-	if k.failures == 0 {
-		return k.pace.Gap
+	state := k.s.readSyncState(address)
+	next := later(state.LastTry, k.tried).Add(k.between(now, state))
+	if !k.unpushed.IsZero() {
+		push := later(k.unpushed.Add(k.pace.Debounce), state.LastPush.Add(k.pace.Gap))
+		next = now.Add(min(next.Sub(now), push.Sub(now)))
 	}
-	return min(mostBetween, k.pace.Gap<<min(k.failures, 10))
+	wait := later(next, later(k.after, state.NotSoon)).Sub(now)
+	return min(max(wait, 0), longest) // however the clock was set meanwhile
 }
 
-// run syncs if there is something to sync, and returns when to look again.
-func (k *keeper) run(ctx context.Context) time.Duration {
+// between is the time from one look to the next.
+func (k *keeper) between(now time.Time, state *RemoteState) time.Duration {
+	silence := now.Sub(state.LastNews).Abs()
+	d := min(max(k.pace.Gap, silence/partOfSilence), max(k.pace.Gap, k.pace.Idle))
+	if k.starts || k.s.expected.somebody() {
+		d = k.pace.Gap
+	}
+	if state.Problem != "" { // what it takes to see that it has passed is more than a look
+		d = max(d, k.pace.Every)
+	}
+	return d
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// run syncs, or looks, if it is time for that.
+func (k *keeper) run(ctx context.Context) {
 	address, err := k.s.RemoteURL()
 	if k.remote = err == nil && address != ""; !k.remote {
-		return k.pace.Every
+		return
 	}
-	done, err := k.s.allPushed()
-	state := k.s.readSyncState(address)
-	if err == nil && done && k.s.now().Sub(state.LastTry).Abs() < k.pace.Every/2 {
-		return k.pace.Every // another process has just looked
+	if k.starts {
+		k.noteChange(time.Time{}.Add(1)) // long ago
 	}
-	if left := state.NotSoon.Sub(k.s.now()); left > 0 {
-		return min(left, longest)
+	if k.due(k.s.now()) > 0 {
+		return // another process has just looked
+	}
+	k.starts = false
+	if k.nothingNew(ctx, address) {
+		k.tried = k.s.now()
+		return
 	}
 	err = k.sync(ctx)
-	k.ended = time.Now()
+	k.tried = k.s.now()
 	switch {
 	case errors.Is(err, ErrSyncing):
-		return k.pace.Gap
+		k.after = k.tried.Add(k.pace.Gap)
 	case err != nil:
 		k.failures++
-		return max(k.pace.Every, k.wait())
+		k.after = k.tried.Add(max(k.pace.Every, k.wait()))
+	default:
+		k.failures, k.after, k.unpushed = 0, time.Time{}, time.Time{}
 	}
-	k.failures = 0
-	return k.pace.Every
+}
+
+// wait is how long a remote that fails is left alone at least.
+func (k *keeper) wait() time.Duration {
+	return min(mostBetween, k.pace.Gap<<min(k.failures, 10))
 }
 
 func (k *keeper) sync(ctx context.Context) error {
@@ -158,7 +215,7 @@ func (k *keeper) sync(ctx context.Context) error {
 // last pushes what is left, within its bound.
 func (k *keeper) last(ctx context.Context) {
 	address, err := k.s.RemoteURL()
-	if err != nil || address == "" {
+	if err != nil || address == "" || k.pace.AtEnd < 0 {
 		return
 	}
 	if done, err := k.s.allPushed(); err != nil || done {

@@ -11,7 +11,7 @@ import (
 )
 
 // brisk is a pace for tests, which wait for what happens and not for time.
-var brisk = Pace{Debounce: time.Millisecond, Gap: 5 * time.Millisecond, Every: 50 * time.Millisecond, AtEnd: time.Minute}
+var brisk = Pace{Debounce: time.Millisecond, Gap: 5 * time.Millisecond, Every: 50 * time.Millisecond, Idle: 50 * time.Millisecond, AtEnd: time.Minute}
 
 // TestConversationAcrossMachines: two stores that keep themselves in sync talk
 // to each other; nobody asks for anything.
@@ -111,7 +111,9 @@ func TestAPostIsPushedSoon(t *testing.T) {
 	s := synced(t, address)
 	ctx, stop := context.WithCancel(t.Context())
 	var keeping sync.WaitGroup
-	keeping.Go(func() { s.KeepSynced(ctx, Pace{Debounce: time.Millisecond, Gap: time.Millisecond, Every: time.Hour}) })
+	keeping.Go(func() {
+		s.KeepSynced(ctx, Pace{Debounce: time.Millisecond, Gap: time.Millisecond, Every: time.Hour, Idle: time.Hour})
+	})
 	defer func() { stop(); keeping.Wait() }()
 	for _, text := range []string{"at the start", "as the watching begins", "later", "last"} {
 		m := say(t, s, "mary", text)
@@ -121,25 +123,78 @@ func TestAPostIsPushedSoon(t *testing.T) {
 	}
 }
 
-// TestPaceOfPushes: no more than one sync a gap, however many events there are,
-// and less often while it fails.
+// TestPaceOfPushes: no more than one push a gap, of all the processes of a
+// machine, however many events there are; no event waits for those that come
+// after it; and it is tried less often while it fails.
 func TestPaceOfPushes(t *testing.T) {
 	s := synced(t, "nowhere")
 	k := &keeper{s: s, pace: Pace{}.withDefaults()}
 	now := time.Now()
+	k.tried = now // a look, which is no reason to wait
 	say(t, s, "mary", "hello")
-	if d := k.soon(now); d != 2*time.Second {
+	k.noteChange(now)
+	if d := k.due(now); d != 2*time.Second {
 		t.Fatalf("the first event waits for %s", d)
 	}
-	k.ended = now
-	if d := k.soon(now.Add(time.Second)); d != 9*time.Second {
-		t.Fatalf("an event after a sync waits for %s", d)
+	k.noteChange(now.Add(time.Second))
+	if d := k.due(now.Add(time.Second)); d != time.Second {
+		t.Fatalf("another event, and the first one waits for %s more", d)
 	}
-	for k.failures = 1; k.failures < 100; k.failures++ {
-		if d := k.wait(); d <= k.pace.Gap || d > mostBetween {
+	if err := s.writeSyncState(&RemoteState{URL: "nowhere", LastTry: now, LastPush: now}); err != nil {
+		t.Fatal(err)
+	}
+	if d := k.due(now.Add(time.Second)); d != 9*time.Second {
+		t.Fatalf("an event after a push of another process waits for %s", d)
+	}
+	for range 12 {
+		k.after, k.tried = now.Add(-time.Hour), now.Add(-time.Hour)
+		if err := s.writeSyncState(&RemoteState{URL: "nowhere", LastTry: k.tried}); err != nil {
+			t.Fatal(err)
+		}
+		k.run(t.Context())
+		if d := k.due(s.now()); d <= k.pace.Every-time.Second || d > mostBetween {
 			t.Fatalf("after %d failures: %s", k.failures, d)
 		}
 	}
+	if k.failures != 12 {
+		t.Fatalf("%d failures", k.failures)
+	}
+}
+
+// TestPaceOfLooks follows the conversation.
+func TestPaceOfLooks(t *testing.T) {
+	s := synced(t, "nowhere")
+	now := time.Now()
+	waiting, stop := context.WithCancel(t.Context())
+	defer stop()
+	for name, c := range map[string]struct {
+		silence time.Duration
+		starts  bool
+		problem string
+		want    time.Duration
+	}{
+		"just now":                     {0, false, "", 10 * time.Second},
+		"three minutes ago":            {3 * time.Minute, false, "", 10 * time.Second},
+		"ten minutes ago":              {10 * time.Minute, false, "", 30 * time.Second},
+		"an hour ago":                  {time.Hour, false, "", 3 * time.Minute},
+		"yesterday":                    {24 * time.Hour, false, "", 5 * time.Minute},
+		"by a clock that is ahead":     {-24 * time.Hour, false, "", 5 * time.Minute},
+		"yesterday, and one starts":    {24 * time.Hour, true, "", 10 * time.Second},
+		"just now, and something ails": {0, false, "it ails", time.Minute},
+	} {
+		k := &keeper{s: s, pace: Pace{}.withDefaults(), starts: c.starts}
+		state := &RemoteState{LastNews: now.Add(-c.silence), Problem: c.problem}
+		if d := k.between(now, state); d != c.want {
+			t.Errorf("the last message was %s: a look every %s, want %s", name, d, c.want)
+		}
+	}
+	s.Expect(waiting)
+	k := &keeper{s: s, pace: Pace{}.withDefaults()}
+	if d := k.between(now, &RemoteState{}); d != k.pace.Gap {
+		t.Errorf("somebody waits, and there is a look every %s", d)
+	}
+	stop()
+	eventually(t, "nobody waits any more", func() bool { return k.between(now, &RemoteState{}) == k.pace.Idle })
 }
 
 // TestAnotherRemote: what one remote has says nothing of the next.

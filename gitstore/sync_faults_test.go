@@ -305,8 +305,9 @@ func TestABusyRemoteIsLeftAlone(t *testing.T) {
 	_, err := s.Sync(t.Context(), SyncOptions{})
 	checkSentence(t, err, remote.Unable)
 	status.Store(0)
-	keeper := &keeper{s: s, pace: Pace{}.withDefaults()}
-	if wait := keeper.run(t.Context()); wait <= keeper.pace.Every || wait > 2*time.Minute {
+	keeper := &keeper{s: s, pace: Pace{}.withDefaults(), starts: true}
+	keeper.run(t.Context())
+	if wait := keeper.due(s.now()); wait <= keeper.pace.Every || wait > 2*time.Minute {
 		t.Errorf("the next look is in %s", wait)
 	}
 	if state, err := s.RemoteState(t.Context()); err != nil || state.Unpushed == 0 || state.Lasting {

@@ -22,6 +22,8 @@ type RemoteState struct {
 	Unpushed int       `json:"unpushed"`  // events that the remote is not known to have
 	LastTry  time.Time `json:"last_try"`  // of a sync; zero: never
 	LastSync time.Time `json:"last_sync"` // that brought the two together; zero: never
+	LastNews time.Time `json:"last_news"` // when one brought events, here or there; zero: never
+	LastPush time.Time `json:"last_push"` // when one has pushed, in vain as well; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
 	NotSoon  time.Time `json:"not_soon"`  // until when the remote has asked to be left alone; zero: it has not
 	Lasting  bool      `json:"lasting"`   // the problem will not pass by itself
@@ -125,7 +127,27 @@ func (s *Store) readSyncState(address string) *RemoteState {
 		return fresh
 	}
 	state.Unpushed = 0
+	if info, err := os.Stat(s.syncStatePath()); err == nil && info.ModTime().After(state.LastTry) {
+		state.looked(info.ModTime().UTC())
+	}
 	return state
+}
+
+// looked notes a look that found nothing new.
+func (r *RemoteState) looked(at time.Time) {
+	if r.LastSync.Equal(r.LastTry) {
+		r.LastSync = at
+	}
+	r.LastTry = at
+}
+
+// noteLook keeps, for other processes, that a look has found nothing new: by the
+// time stamp of the file, since there may be thousands of looks a day.
+func (s *Store) noteLook() {
+	now := s.now()
+	if err := os.Chtimes(s.syncStatePath(), now, now); err != nil {
+		s.log.Debug("a look could not be noted", "err", err)
+	}
 }
 
 // noteSync keeps how a sync has ended, for people and for other processes.
@@ -133,6 +155,12 @@ func (s *Store) noteSync(address string, report *SyncReport, failure error) {
 	state := s.readSyncState(address)
 	state.LastTry = s.now().UTC()
 	state.NotSoon = notSoon(state.LastTry, failure)
+	if report.Fetched+report.Pushed > 0 {
+		state.LastNews = state.LastTry
+	}
+	if report.Pushes > 0 {
+		state.LastPush = state.LastTry
+	}
 	switch {
 	case failure != nil:
 		state.Problem, state.Lasting = failure.Error(), lasts(failure)
@@ -201,7 +229,10 @@ func (s *Store) writeSyncState(state *RemoteState) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(s.syncStatePath(), text)
+	if err := writeWhole(s.syncStatePath(), text); err != nil {
+		return err
+	}
+	return os.Chtimes(s.syncStatePath(), state.LastTry, state.LastTry)
 }
 
 // forgetRemote forgets what another remote had: its branches are none of the

@@ -17,6 +17,7 @@ func (s *Store) AwaitInbox(ctx context.Context, q InboxQuery, until <-chan struc
 		return nil, err
 	}
 	defer leave()
+	defer s.expect()()
 	for {
 		moved := s.waits.next() // taken before the look, so that nothing comes in between
 		inbox, err := s.Inbox(ctx, q)

@@ -110,6 +110,7 @@ func (s *Server) watchSubscribed(st *gitstore.Store) error {
 		end()
 		return err
 	}
+	st.Expect(ctx)
 	s.subscribed.seen, s.subscribed.end = make(map[string]digest), end
 	s.background.Go(func() {
 		defer end()

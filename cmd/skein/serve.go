@@ -99,7 +99,7 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 			Roster: a.cfg.Agents, PairLimit: a.cfg.PairLimit, Duplicates: twice,
 		})
 		if err == nil {
-			syncing.keep(s)
+			syncing.keep(s, gitstore.Pace{})
 		}
 		return s, err
 	}

@@ -128,7 +128,7 @@ func (a *app) stages() (tell func(string), end func()) {
 		func() { fmt.Fprint(a.err, "\r\x1b[K") }
 }
 
-// syncer keeps the stores that a server opens in sync with their remotes.
+// syncer keeps stores in sync with their remotes while a command runs.
 type syncer struct {
 	ctx  context.Context
 	stop context.CancelFunc
@@ -141,8 +141,8 @@ func newSyncer(ctx context.Context) *syncer {
 	return k
 }
 
-func (k *syncer) keep(s *gitstore.Store) {
-	k.work.Go(func() { s.KeepSynced(k.ctx, gitstore.Pace{}) })
+func (k *syncer) keep(s *gitstore.Store, p gitstore.Pace) {
+	k.work.Go(func() { s.KeepSynced(k.ctx, p) })
 }
 
 // end waits until what is left is pushed, for some seconds at most. The stores

@@ -19,7 +19,8 @@ func newWatchCmd(a *app) *cobra.Command {
 		Short: "Show what comes, as it comes",
 		Long: `Show messages and changes as they come, whoever writes them, until Ctrl-C: of
 one thread, or of the whole store. With --json each is one line. Watching marks
-nothing as read.`,
+nothing as read. Where the store has a remote, what other machines write is
+fetched meanwhile.`,
 		Example: `  skein watch
   skein watch axon/constraint-model
   skein watch --json | jq -r .body`,
@@ -32,7 +33,7 @@ nothing as read.`,
 }
 
 func runWatch(ctx context.Context, a *app, args []string) error {
-	return a.reading(ctx, func(s *gitstore.Store) error {
+	return a.tending(ctx, func(s *gitstore.Store) error {
 		var only event.ThreadRef
 		if len(args) > 0 {
 			t, err := s.Thread(ctx, a.thread(args[0]))
@@ -42,6 +43,9 @@ func runWatch(ctx context.Context, a *app, args []string) error {
 			only = t.Ref
 		}
 		a.note("watching %s; Ctrl-C ends it", a.cfg.Store)
+		syncing := newSyncer(ctx)
+		defer syncing.end()
+		syncing.keep(s, gitstore.Pace{AtEnd: -1}) // nobody waits for a push who has pressed Ctrl-C
 		return s.Follow(ctx, func(m *gitstore.Message) error {
 			if !only.IsZero() && m.Thread != only {
 				return nil

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,5 +78,48 @@ func TestWatch(t *testing.T) {
 	}
 	if out, err := skein(t, store, "watch", "axon/nothing").CombinedOutput(); err == nil {
 		t.Errorf("a thread that is not there is watched: %s", out)
+	}
+}
+
+// TestWatchPulls: no server runs, and whoever watches sees what another machine
+// has pushed.
+func TestWatchPulls(t *testing.T) {
+	dir := t.TempDir()
+	here, there, talk := filepath.Join(dir, "here"), filepath.Join(dir, "there"), filepath.Join(dir, "talk.git")
+	run := func(store string, args ...string) {
+		t.Helper()
+		if out, err := skein(t, store, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v: %s", args, err, out)
+		}
+	}
+	if out, err := exec.Command("git", "init", "-q", "--bare", "-b", "main", talk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	run(there, "post", "-t", "axon/x", "before")
+	run(there, "remote", "add", talk)
+	run(there, "sync")
+	run(here, "init", "--from", talk)
+	cmd := skein(t, here, "watch", "--json")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(stdout)
+	hello := make(chan bool)
+	go func() { hello <- lines.Scan() }()
+	for i, heard := 0, false; !heard; i++ {
+		run(there, "post", "-t", "axon/x", strings.Repeat("hello ", i+1))
+		run(there, "sync")
+		select {
+		case heard = <-hello:
+		default:
+		}
+	}
+	if !strings.Contains(lines.Text(), "hello") {
+		t.Fatal(lines.Text())
 	}
 }

@@ -62,6 +62,27 @@ func (r *Remote) fetchOnce(ctx context.Context, dir string, depth Depth, branche
 	return tips, came, err
 }
 
+// listBuiltIn is List without git.
+func (r *Remote) listBuiltIn(ctx context.Context, dir string, branches []plumbing.ReferenceName) (tips Tips, err error) {
+	err = r.converse(ctx, dir, func(ctx context.Context, c *call) error {
+		s, err := c.fetching(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tips = advertised(adv, branches)
+		return nil
+	})
+	return tips, err
+}
+
 // advertised are those of the branches that a remote has.
 func advertised(adv *packp.AdvRefs, branches []plumbing.ReferenceName) Tips {
 	tips := Tips{}

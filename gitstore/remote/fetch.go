@@ -98,6 +98,24 @@ func missing(err error) bool {
 	return errors.As(err, &e) && strings.Contains(e.Text, "couldn't find remote ref")
 }
 
+// List returns where branches are, as Fetch does, and fetches nothing. dir is a
+// directory in which git may be given a repository meanwhile; it need not be
+// there.
+func (r *Remote) List(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (tips Tips, err error) {
+	at := filepath.Join(dir, "list")
+	if r.transport(ctx, at) == BuiltIn {
+		tips, err := r.listBuiltIn(ctx, at, branches)
+		if !r.beyond(err) {
+			return tips, err
+		}
+	}
+	if err := errors.Join(os.RemoveAll(at), os.MkdirAll(dir, 0o700), r.makeRepository(at)); err != nil {
+		return nil, fmt.Errorf("make a repository to ask from: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(at)) }()
+	return r.list(ctx, at, branches...)
+}
+
 // list asks where branches are and fetches nothing; those that are not there
 // are left out. dir is any repository.
 func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
