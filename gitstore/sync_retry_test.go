@@ -13,12 +13,12 @@ func TestSpread(t *testing.T) {
 		vain       int
 		took, most time.Duration
 	}{
-		{1, 0, 800 * time.Millisecond},
-		{1, 100 * time.Millisecond, 800 * time.Millisecond},
-		{2, 100 * time.Millisecond, time.Second},
-		{1, 2 * time.Second, 16 * time.Second},
+		{1, 0, 1200 * time.Millisecond},
+		{1, 100 * time.Millisecond, 1200 * time.Millisecond},
+		{2, 100 * time.Millisecond, 1500 * time.Millisecond},
+		{1, 2 * time.Second, 24 * time.Second},
 		{maxAttempts, time.Second, mostSpread},
-		{maxAttempts, time.Minute, 4 * time.Minute},
+		{maxAttempts, time.Minute, 6 * time.Minute},
 	} {
 		if got := spread(c.vain, c.took); got != c.most {
 			t.Errorf("after %d in vain that took %s: up to %s, want %s", c.vain, c.took, got, c.most)
