@@ -72,6 +72,7 @@ type inspection struct {
 	objects objectReader
 	fresh   func(plumbing.Hash) bool // it came just now
 	shallow []plumbing.Hash          // commits whose parents may stay away
+	look    func()                   // counts what is looked at
 
 	tip     plumbing.Hash
 	commits []plumbing.Hash // that came, oldest first
@@ -133,7 +134,7 @@ func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.Refe
 func newInspection(s *Store, a *arrival, ref, at plumbing.ReferenceName, tip plumbing.Hash) *inspection {
 	// Every event is an object of its own, so a store that comes at once has no
 	// more files than objects came.
-	return &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, shallow: a.shallow, tip: tip,
+	return &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, shallow: a.shallow, look: a.look, tip: tip,
 		visits: visitsASet + a.count, seen: map[plumbing.Hash]bool{}}
 }
 
@@ -259,6 +260,7 @@ func (in *inspection) need(h plumbing.Hash) {
 	if in.fresh(h) && !in.seen[h] {
 		in.seen[h] = true
 		in.needed = append(in.needed, h)
+		in.look()
 	}
 }
 

@@ -192,6 +192,7 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	a.tell = r.o.Progress
 	if r.o.Fold {
 		a.packs = nil // inboxes are not taken over as they are
 	}

@@ -34,10 +34,22 @@ type arrival struct {
 	fresh   func(plumbing.Hash) bool // the object came, rather than being here before
 	count   int                      // of objects that came
 	shallow []plumbing.Hash          // commits whose parents stayed away, as a depth asked for
+	looked  int                      // at how many of the objects that came
+	tell    func(string)             // is told how far the look is; nil: nobody is
 
 	packs   []string     // paths without ending, if they are worth being taken over as they are
 	release func() error // lets go of open files, after which only packs may be used
 	close   func() error // removes the rest
+}
+
+// tellEvery is how many objects are looked at before somebody is told again.
+const tellEvery = 4096
+
+// look counts an object that is looked at.
+func (a *arrival) look() {
+	if a.looked++; a.tell != nil && a.looked%tellEvery == 0 {
+		a.tell(fmt.Sprintf("checking what came: %3d%%", 100*a.looked/max(a.count, a.looked)))
+	}
 }
 
 // remoteName is the remote's name in the repository's configuration, as git's

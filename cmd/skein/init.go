@@ -66,15 +66,17 @@ func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 			return hint(fmt.Errorf("there is a store at %s already", a.cfg.Store), "skein remote add URL and skein sync bring it together with another")
 		}
 	}
+	tell, end := a.stages()
 	err = a.writing(ctx, func(s *gitstore.Store) error {
 		result.Store = s.Dir()
 		if from != "" {
-			if err := a.clone(ctx, s, from, depth, &result); err != nil {
+			if err := a.clone(ctx, s, from, gitstore.SyncOptions{Depth: depth, Progress: tell}, &result); err != nil {
 				return err
 			}
 		}
 		return s.Join(ctx, agent)
 	})
+	end()
 	if err != nil {
 		return err
 	}
@@ -82,19 +84,20 @@ func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 }
 
 // clone fills a new store from a remote.
-func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, depth int, result *jsonInit) error {
+func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, o gitstore.SyncOptions, result *jsonInit) error {
 	if err := s.SetRemote(ctx, from); err != nil {
 		return err
 	}
-	tell, end := a.stages()
-	report, err := s.Sync(ctx, gitstore.SyncOptions{Depth: depth, Progress: tell})
-	end()
+	report, err := s.Sync(ctx, o)
 	if err != nil {
 		again := "skein sync"
-		if depth > 0 {
-			again += fmt.Sprint(" --depth ", depth)
+		if o.Depth > 0 {
+			again += fmt.Sprint(" --depth ", o.Depth)
 		}
 		return hint(err, "the store is made, and empty; %s tries again, skein remote add URL names another repository", again)
+	}
+	if o.Progress != nil && a.cfg.Mirror {
+		o.Progress("writing the files beside .git") // which is done when the store is closed
 	}
 	result.Remote, result.Fetched = report.Remote, report.Fetched
 	result.Shallow, err = s.Shallow()

@@ -148,7 +148,7 @@ func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *pa
 	if held {
 		return c.hold(pack, dir, thin)
 	}
-	return nil, receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes())
+	return nil, receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes(), c.r.Progress)
 }
 
 // isGit tells whether a server is git itself, which knows thin packs; go-git
@@ -168,7 +168,7 @@ func (c *call) hold(pack io.Reader, dir string, thin bool) (Objects, error) {
 	}
 	came, err := hold(raw, c.r.Repository)
 	if errors.Is(err, errNotHeld) && !thin {
-		return nil, receive(filepath.Join(dir, "objects", "pack"), io.MultiReader(bytes.NewReader(raw), pack), most)
+		return nil, receive(filepath.Join(dir, "objects", "pack"), io.MultiReader(bytes.NewReader(raw), pack), most, c.r.Progress)
 	}
 	return came, err
 }
@@ -201,13 +201,13 @@ func haves(s storer.Storer, back past) (all []plumbing.Hash, err error) {
 }
 
 // receive keeps a pack with its index, once all of it has come and is sound.
-func receive(dir string, from io.Reader, most int64) (err error) {
+func receive(dir string, from io.Reader, most int64, tell func(string)) (err error) {
 	pack, err := os.CreateTemp(dir, "tmp_pack_")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, pack.Close()) }()
-	size, err := io.Copy(pack, io.LimitReader(from, most+1))
+	size, err := io.Copy(pack, io.LimitReader(&receiving{Reader: from, tell: tell}, most+1))
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func receive(dir string, from io.Reader, most int64) (err error) {
 		return errors.Join(err, os.Remove(pack.Name()))
 	}
 	base := filepath.Join(dir, "pack-"+sum)
-	if err := index(pack, base+".idx"); err != nil {
+	if err := index(pack, base+".idx", tell); err != nil {
 		return err
 	}
 	return os.Rename(pack.Name(), base+".pack")
@@ -312,12 +312,12 @@ func (d *deltaStart) result() int64 {
 }
 
 // index writes the index of a pack.
-func index(pack *os.File, name string) error {
+func index(pack *os.File, name string, tell func(string)) error {
 	if _, err := pack.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	entries := &idxfile.Writer{}
-	parser, err := packfile.NewParser(packfile.NewScanner(pack), entries)
+	parser, err := packfile.NewParser(packfile.NewScanner(pack), entries, &indexing{tell: tell})
 	if err != nil {
 		return err
 	}

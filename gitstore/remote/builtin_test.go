@@ -89,7 +89,7 @@ func TestAPackBomb(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := t.TempDir()
-			if err := receive(dir, bytes.NewReader(p.finish()), 1<<40); !errors.Is(err, errTooLarge) {
+			if err := receive(dir, bytes.NewReader(p.finish()), 1<<40, nil); !errors.Is(err, errTooLarge) {
 				t.Fatal(err)
 			}
 		})
@@ -105,7 +105,7 @@ func TestAPackThatIsNotWhole(t *testing.T) {
 	whole := p.finish()
 	for n := range whole {
 		dir := t.TempDir()
-		err := receive(dir, bytes.NewReader(whole[:n]), 1<<20)
+		err := receive(dir, bytes.NewReader(whole[:n]), 1<<20, nil)
 		if err == nil || kindOfFailure(err, err.Error()) != Network {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
@@ -115,13 +115,13 @@ func TestAPackThatIsNotWhole(t *testing.T) {
 	}
 	broken := bytes.Clone(whole)
 	broken[len(broken)-1] ^= 1
-	if err := receive(t.TempDir(), bytes.NewReader(broken), 1<<20); !errors.Is(err, packfile.ErrMalformedPackFile) {
+	if err := receive(t.TempDir(), bytes.NewReader(broken), 1<<20, nil); !errors.Is(err, packfile.ErrMalformedPackFile) {
 		t.Fatal(err)
 	}
-	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole)-1)); !errors.Is(err, errTooLarge) {
+	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole)-1), nil); !errors.Is(err, errTooLarge) {
 		t.Fatal(err)
 	}
-	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole))); err != nil {
+	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole)), nil); err != nil {
 		t.Fatal(err)
 	}
 }
