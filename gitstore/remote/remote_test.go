@@ -245,7 +245,7 @@ func TestAHostThatLetsRead(t *testing.T) {
 		ours := repository(t)
 		r := to(ours)
 		outcome, err := r.Push(t.Context(), ours, []Update{{Branch: mainBranch, New: commit(t, ours, "root")}})
-		if kindOf(err) != ReadOnly || len(outcome) > 0 || !strings.Contains(err.Error(), "User permission denied for writing.") {
+		if kindOf(err) != ReadOnly || len(outcome) > 0 || !strings.Contains(err.Error(), "User permission denied for writing") {
 			t.Fatal(outcome, err)
 		}
 	})
