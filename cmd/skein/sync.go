@@ -73,10 +73,18 @@ func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
 		return err
 	})
 	end()
-	if err != nil {
+	if report == nil || err != nil && !tells(report) {
 		return err
 	}
-	return a.showSync(report, o.DryRun)
+	if shown := a.showSync(report, o.DryRun); err == nil {
+		err = shown
+	}
+	return err
+}
+
+// tells tells whether a sync that failed has got somewhere before.
+func tells(r *gitstore.SyncReport) bool {
+	return r.Fetched+r.Pushed+len(r.Refused)+len(r.HeldBack)+len(r.Notes) > 0
 }
 
 // showSync prints a report. What was held back makes the command fail.
