@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -50,8 +51,9 @@ func (r *replica) rewritten(ctx context.Context) (bool, error) {
 }
 
 // takeOver brings the objects of clean branches into the store, and notes where
-// the remote is, and where its history begins here. A branch of ours whose history the remote has replaced is kept
-// under a name of its own, which is returned.
+// the remote is, and where its history begins here. A branch of ours whose
+// history the remote has replaced is kept under a name of its own, which is
+// returned.
 func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (rescued []string, err error) {
 	allClean := true
 	var needed []plumbing.Hash
@@ -65,7 +67,7 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 		}
 	}
 	release := func() error { return nil }
-	if allClean && len(a.packs) > 0 {
+	if allClean && len(a.packs) > 0 && s.inspected(a, branches) {
 		if release, err = s.adopt(a); err != nil {
 			return nil, fmt.Errorf("take over what was fetched: %w", err)
 		}
@@ -99,6 +101,17 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 		err = s.joinOlder(branches)
 	}
 	return rescued, errors.Join(err, release())
+}
+
+// inspected tells whether everything that came was looked at, or was here
+// before. Packs that hold more, such as a branch that is not taken over or what
+// a hostile remote adds, are not taken as they are: what is in the store counts
+// as looked at when a branch comes to it later.
+func (s *Store) inspected(a *arrival, branches []*replica) bool {
+	looked := func(h plumbing.Hash) bool {
+		return slices.ContainsFunc(branches, func(r *replica) bool { return r.seen[h] || r.older != nil && r.older.seen[h] })
+	}
+	return !slices.ContainsFunc(a.came, func(h plumbing.Hash) bool { return !looked(h) && s.db.HasEncodedObject(h) != nil })
 }
 
 // adopt takes over whole packs.

@@ -2,11 +2,15 @@ package gitstore
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"skein/gitstore/event"
 )
@@ -299,4 +303,41 @@ func TestACopiedStore(t *testing.T) {
 	if refs := git(t, dir, "for-each-ref", "refs/heads/inbox"); strings.Count(refs, "refs/heads/inbox/") != 4 {
 		t.Fatalf("the remote has\n%s", refs)
 	}
+}
+
+// TestWhatNobodyLookedAt: with a large fetch of main, which is in order, comes
+// what is not, on a branch that is not taken over. It must not get into the
+// store, where it would be believed as soon as main is moved there.
+func TestWhatNobodyLookedAt(t *testing.T) {
+	dir, address := bareRemote(t)
+	a, b := synced(t, address), synced(t, address)
+	say(t, b, "bob", "first")
+	sync1(t, b, SyncOptions{})
+	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
+	say(t, a, "mary", "one")
+	sync1(t, a, SyncOptions{})
+	inbox := git(t, dir, "for-each-ref", "--format=%(refname)", "refs/heads/inbox")
+	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 60 {
+		say(t, b, "bob", fmt.Sprint(i, " ", static(i)))
+	}
+	sync1(t, b, SyncOptions{})
+	link := strings.TrimSpace(string(gitInput(t, dir, "/etc/passwd", "hash-object", "-w", "--stdin")))
+	tree := strings.TrimSpace(string(gitInput(t, dir, git(t, dir, "ls-tree", "main")+"\n120000 blob "+link+"\tlink\n", "mktree")))
+	evil := git(t, dir, "-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-p", "main", "-m", "gift", tree)
+	git(t, dir, "update-ref", inbox, evil)
+
+	if r := sync1(t, a, SyncOptions{}); r.Fetched != 60 {
+		t.Fatalf("%+v", r)
+	}
+	if err := a.db.HasEncodedObject(plumbing.NewHash(evil)); !errors.Is(err, plumbing.ErrObjectNotFound) {
+		t.Fatal("what nobody looked at is in the store")
+	}
+	git(t, dir, "update-ref", "refs/heads/main", evil)
+	if r := sync1(t, a, SyncOptions{}); len(r.Refused) != 1 || r.Refused[0].Path != "link" {
+		t.Fatalf("%+v", r)
+	}
+	checkQuiet(t, a)
 }

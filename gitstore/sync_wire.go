@@ -37,9 +37,10 @@ type arrival struct {
 	looked  int                      // at how many of the objects that came
 	tell    func(string)             // is told how far the look is; nil: nobody is
 
-	packs   []string     // paths without ending, if they are worth being taken over as they are
-	release func() error // lets go of open files, after which only packs may be used
-	close   func() error // removes the rest
+	packs   []string        // paths without ending, if they are worth being taken over as they are
+	came    []plumbing.Hash // what is in the packs
+	release func() error    // lets go of open files, after which only packs may be used
+	close   func() error    // removes the rest
 }
 
 // tellEvery is how many objects are looked at before somebody is told again.
@@ -168,7 +169,7 @@ func (w *gitWire) fetch(ctx context.Context, depth remote.Depth, branches ...plu
 	for _, h := range came {
 		fresh[h] = true
 	}
-	a = &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came),
+	a = &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came), came: came,
 		release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}
 	if depth > 0 { // unasked, nothing may be left away
 		a.shallow, err = q.Shallow()
