@@ -4,7 +4,7 @@ import "time"
 
 const (
 	leastAttempt = 100 * time.Millisecond // that is reckoned with, however quick it was
-	firstSpread  = 12                     // times the first attempt: over that the second one is spread
+	firstSpread  = 14                     // times the first attempt: over that the second one is spread
 	mostSpread   = 30 * time.Second       // unless a few attempts take longer
 )
 
@@ -20,12 +20,12 @@ const (
 // has got through, and by doubling from little it finds out in several lost
 // attempts. So the first pause is a wide one, and the next ones grow slowly. On
 // a busy host attempts take long, and the pauses grow with them; two who have
-// met on a quiet one are done in about a second.
+// met on a quiet one are done in a second and a half at most.
 //
 // Of fifty machines that begin at once on a host with two processors
 // (sync_retry_test.go), each makes 4.0 attempts and all are done after 43 s at
-// most by a pause of two attempts that doubles; 2.6 and 35 s by this one. Twice
-// as wide it would take 2.4 and 57 s, half as wide 3.2 and 28 s.
+// most by a pause of two attempts that doubles; 2.5 and 39 s by this one. Twice
+// as wide it would take 2.4 and 58 s, half as wide 3.0 and 29 s.
 func spread(vain int, took time.Duration) time.Duration {
 	unit := max(leastAttempt, took)
 	most := firstSpread * unit
