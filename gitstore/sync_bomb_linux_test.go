@@ -90,6 +90,6 @@ func weighSyncingRole(args []string) error {
 	_, scanErr := fmt.Sscan(peak, &own)
 	var programs syscall.Rusage
 	usageErr := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &programs)
-	fmt.Println(max(own, programs.Maxrss))
+	fmt.Fprintln(os.Stdout, max(own, programs.Maxrss))
 	return errors.Join(err, statusErr, scanErr, usageErr, s.Close())
 }
