@@ -55,17 +55,7 @@ func (r *replica) rewritten(ctx context.Context) (bool, error) {
 // history the remote has replaced is kept under a name of its own, which is
 // returned.
 func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (rescued []string, err error) {
-	allClean := true
-	var needed []plumbing.Hash
-	for _, r := range branches {
-		allClean = allClean && r.clean()
-		if r.clean() {
-			needed = append(needed, r.needed...)
-		}
-		if r.older != nil {
-			needed = append(needed, r.older.needed...)
-		}
-	}
+	needed, allClean := neededOf(branches)
 	release := func() error { return nil }
 	if allClean && len(a.packs) > 0 && s.inspected(a, branches) {
 		if release, err = s.adopt(a); err != nil {
@@ -101,6 +91,21 @@ func (s *Store) takeOver(ctx context.Context, a *arrival, branches []*replica) (
 		err = s.joinOlder(branches)
 	}
 	return rescued, errors.Join(err, release())
+}
+
+// neededOf lists the objects of clean branches; allClean tells that all are.
+func neededOf(branches []*replica) (needed []plumbing.Hash, allClean bool) {
+	allClean = true
+	for _, r := range branches {
+		allClean = allClean && r.clean()
+		if r.clean() {
+			needed = append(needed, r.needed...)
+		}
+		if r.older != nil {
+			needed = append(needed, r.older.needed...)
+		}
+	}
+	return needed, allClean
 }
 
 // inspected tells whether everything that came was looked at, or was here
