@@ -22,6 +22,9 @@ func transportTo(address string) remote.Transport {
 // TestByGit is every test of syncing over HTTP, with git in the place of the
 // built-in transport.
 func TestByGit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every test of syncing runs with the built-in transport anyway; with git they take half a minute more")
+	}
 	t.Setenv(byGitVariable, "1")
 	for name, test := range map[string]func(*testing.T){
 		"two machines":       TestTwoMachines,

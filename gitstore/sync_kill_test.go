@@ -51,6 +51,9 @@ func strides(usual int) int {
 	if os.Getenv("SKEIN_SOAK") != "" {
 		return 1
 	}
+	if testing.Short() {
+		return 4 * usual
+	}
 	return usual
 }
 
