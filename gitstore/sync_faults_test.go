@@ -73,6 +73,13 @@ func (l *line) mend(up, down int64) {
 	l.left, l.dead = map[bool]int64{true: up, false: down}, false
 }
 
+// passed returns how many bytes have gone up or down since an endless mend.
+func (l *line) passed(up bool) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return endless - l.left[up]
+}
+
 func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
