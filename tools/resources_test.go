@@ -150,11 +150,13 @@ func TestResourcesOfBrokenStore(t *testing.T) {
 	s.request("ping", "{}")
 }
 
-// TestResourcePages: what does not fit a page is counted, and can be had.
+// TestResourcePages: what does not fit a page is counted, and can be had. Of
+// threads of the same millisecond the lower name comes first, so the later ones
+// have that.
 func TestResourcePages(t *testing.T) {
 	st := newStore(t)
 	for i := range 30 {
-		send(t, st, gitstore.Post{From: "desktop", To: []string{"codex"}, Thread: fmt.Sprintf("axon/t%d", i), Body: strings.Repeat("x ", 500)})
+		send(t, st, gitstore.Post{From: "desktop", To: []string{"codex"}, Thread: fmt.Sprintf("axon/t%02d", 29-i), Body: strings.Repeat("x ", 500)})
 	}
 	s := agent(t, st, "codex")
 	box := s.show(inboxURI)
@@ -167,8 +169,8 @@ func TestResourcePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustContain(t, page, "- axon/t29, ", "there are more: search kind=threads\n")
-	mustLack(t, page, "axon/t19,")
+	mustContain(t, page, "- axon/t00, ", "there are more: search kind=threads\n")
+	mustLack(t, page, "axon/t10,")
 }
 
 // TestAgentsStay: what an agent that is here does leaves its line as it is.
