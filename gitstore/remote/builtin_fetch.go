@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,11 +53,11 @@ func (r *Remote) fetchOnce(ctx context.Context, dir string, depth Depth, branche
 			return err
 		}
 		tips = advertised(adv, branches)
-		wants, err := r.wants(tips, depth)
-		if err != nil || len(wants) == 0 {
+		wanted, err := r.wanted(tips, depth)
+		if err != nil || len(wanted) == 0 {
 			return err
 		}
-		came, err = c.fetch(ctx, s, adv, wants, depth, dir, held)
+		came, err = c.fetch(ctx, s, adv, wanted, depth, dir, held)
 		return err
 	})
 	return tips, came, err
@@ -94,25 +95,26 @@ func advertised(adv *packp.AdvRefs, branches []plumbing.ReferenceName) Tips {
 	return tips
 }
 
-// wants are the tips that are not here yet, or may not be with all that is
-// behind them.
-func (r *Remote) wants(tips Tips, depth Depth) (wants []plumbing.Hash, err error) {
-	for _, h := range tips {
+// wanted are the branches whose tips are not here yet, or may not be with all
+// that is behind them.
+func (r *Remote) wanted(tips Tips, depth Depth) (Tips, error) {
+	wanted := Tips{}
+	for branch, h := range tips {
 		err := r.Repository.HasEncodedObject(h)
 		if errors.Is(err, plumbing.ErrObjectNotFound) || err == nil && depth == Whole {
-			wants = append(wants, h)
+			wanted[branch] = h
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	return wants, nil
+	return wanted, nil
 }
 
 // fetch asks for commits and receives them.
-func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wants []plumbing.Hash, depth Depth, dir string, held bool) (came Objects, err error) {
+func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *packp.AdvRefs, wanted Tips, depth Depth, dir string, held bool) (came Objects, err error) {
 	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 	req.Capabilities.Delete(capability.ThinPack)
-	req.Wants = wants
+	req.Wants = slices.Collect(maps.Values(wanted))
 	back, err := c.r.past()
 	if err != nil {
 		return nil, err
@@ -120,10 +122,11 @@ func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *pa
 	if err := depth.ask(req, back.shallow, adv.Capabilities); err != nil {
 		return nil, err
 	}
-	if req.Haves, err = haves(c.r.Repository, back); err != nil {
+	deep := false
+	if req.Haves, deep, err = haves(c.r.Repository, back, slices.Collect(maps.Keys(wanted))); err != nil {
 		return nil, err
 	}
-	thin := held && len(req.Haves) >= recent && isGit(adv.Capabilities)
+	thin := held && deep && isGit(adv.Capabilities) // what is new is little, then
 	if thin {
 		if err := req.Capabilities.Set(capability.ThinPack); err != nil {
 			return nil, err
@@ -175,29 +178,61 @@ func (c *call) hold(pack io.Reader, dir string, thin bool) (Objects, error) {
 
 var sidebands = map[capability.Capability]sideband.Type{capability.Sideband64k: sideband.Sideband64k, capability.Sideband: sideband.Sideband}
 
-const recent = 64 // commits before a tip that are named to a remote, which may lack the tip
+// named are the commits before a tip that are named to a remote, which may lack
+// the tip, by how far back they lie: few, since a server looks around each.
+var named = [...]int{0, 1, 3, 7, 15, 31, 63}
 
-// haves names what is here: a remote sends what these commits lack.
-func haves(s storer.Storer, back past) (all []plumbing.Hash, err error) {
+// haves names what is here of the branches that are asked for, here and as they
+// were at the remote, or of all if one of them is new: a remote sends what these
+// commits lack. deep tells that there is a history of some length.
+func haves(s storer.Storer, back past, branches []plumbing.ReferenceName) (all []plumbing.Hash, deep bool, err error) {
+	tips, err := namesakes(s, branches)
+	if err != nil {
+		return nil, false, err
+	}
+	seen := map[plumbing.Hash]bool{}
+	for _, h := range tips {
+		for n := 0; n <= named[len(named)-1] && !h.IsZero() && !seen[h]; n++ {
+			commit, err := object.GetCommit(s, h)
+			if err != nil {
+				break // a ref to something else, which a remote need not know
+			}
+			seen[h] = true
+			if slices.Contains(named[:], n) {
+				all = append(all, h)
+				deep = deep || n == named[len(named)-1]
+			}
+			h = back.parent(commit)
+		}
+	}
+	return all, deep, nil
+}
+
+// namesakes are the tips of the refs that have a name of one of the branches, be
+// it below that of a remote; of all refs if a branch has none. The histories of
+// other branches have nothing that a server could leave out, and it would walk
+// through them.
+func namesakes(s storer.Storer, branches []plumbing.ReferenceName) (tips []plumbing.Hash, err error) {
 	refs, err := s.IterReferences()
 	if err != nil {
 		return nil, err
 	}
-	seen := map[plumbing.Hash]bool{}
+	var every []plumbing.Hash
+	found := map[plumbing.ReferenceName]bool{}
 	err = refs.ForEach(func(ref *plumbing.Reference) error {
-		h := ref.Hash()
-		for n := 0; n < recent && !h.IsZero() && !seen[h]; n++ {
-			commit, err := object.GetCommit(s, h)
-			if err != nil {
-				return nil // a ref to something else, which a remote need not know
+		every = append(every, ref.Hash())
+		for _, branch := range branches {
+			if strings.HasSuffix(ref.Name().String(), "/"+branch.Short()) {
+				found[branch] = true
+				tips = append(tips, ref.Hash())
 			}
-			seen[h] = true
-			all = append(all, h)
-			h = back.parent(commit)
 		}
 		return nil
 	})
-	return all, err
+	if len(found) < len(branches) {
+		tips = every
+	}
+	return tips, err
 }
 
 // receive keeps a pack with its index, once all of it has come and is sound.

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha1"
 	"errors"
 	"fmt"
@@ -51,14 +50,6 @@ func questions(t *testing.T, dir string, asked *[]string) (address string) {
 					t.Error(err)
 				}
 				r.Body = io.NopCloser(bytes.NewReader(body))
-				if len(body) > compressFrom || r.Header.Get("Content-Encoding") != "" {
-					z, err := gzip.NewReader(bytes.NewReader(body))
-					if err != nil {
-						t.Errorf("%d bytes are not compressed: %v", len(body), err)
-						return
-					}
-					body, _ = io.ReadAll(z)
-				}
 				*asked = append(*asked, string(body))
 			}
 			next.ServeHTTP(w, r)
@@ -72,6 +63,7 @@ func TestASmallFetchIsHeld(t *testing.T) {
 	for name, last := range map[string]int{"small": 0, "large": maxHeldPack + 1} {
 		t.Run(name, func(t *testing.T) {
 			dir, ours := repository(t), repository(t)
+			recent := named[len(named)-1]
 			tips := history(t, dir, recent+10, last)
 			git(t, ours, "fetch", "-q", dir, tips[recent+5]+":refs/heads/main")
 			var asked []string
@@ -106,6 +98,27 @@ func TestASmallFetchIsHeld(t *testing.T) {
 				t.Fatal(packs)
 			}
 		})
+	}
+}
+
+// TestOfOtherBranchesNothingIsNamed, since a server would walk through their
+// histories for nothing; all is named where a branch is new.
+func TestOfOtherBranchesNothingIsNamed(t *testing.T) {
+	dir, ours := repository(t), repository(t)
+	tips := history(t, dir, 5, 0)
+	git(t, dir, "update-ref", "refs/heads/agents", commit(t, dir, "another history").String())
+	git(t, dir, "branch", "inbox", "main")
+	git(t, ours, "fetch", "-q", dir, tips[3]+":refs/remotes/origin/main", "agents:refs/remotes/origin/agents")
+	agents := git(t, dir, "rev-parse", "agents")
+	for branch, all := range map[plumbing.ReferenceName]bool{mainBranch: false, "refs/heads/inbox": true} {
+		var asked []string
+		r := &Remote{URL: questions(t, dir, &asked), Objects: filepath.Join(ours, "objects"), Repository: opened(t, ours), Transport: BuiltIn}
+		if _, _, err := r.FetchObjects(t.Context(), filepath.Join(t.TempDir(), "q"), branch); err != nil {
+			t.Fatal(err)
+		}
+		if len(asked) != 1 || !strings.Contains(asked[0], "have "+tips[3]) || strings.Contains(asked[0], "have "+agents) != all {
+			t.Errorf("%s: %q", branch, asked)
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package remote
 
 import (
-	"bytes"
-	"compress/gzip"
 	"io"
 	"net"
 	"net/http"
@@ -125,8 +123,7 @@ func (w web) send(req *http.Request, l *login) (*http.Response, error) {
 	return res, nil
 }
 
-// prepare returns a request as it is sent: a long question is compressed, as
-// git does it.
+// prepare returns a request as it is sent.
 func (w web) prepare(req *http.Request, l *login) (*http.Request, error) {
 	asked := req
 	req = req.Clone(req.Context())
@@ -137,34 +134,10 @@ func (w web) prepare(req *http.Request, l *login) (*http.Request, error) {
 		}
 		req.Body = heardBody{body, w.c.alive}
 	}
-	if req.ContentLength > compressFrom && strings.HasSuffix(req.URL.Path, "/"+transport.UploadPackServiceName) {
-		if err := compress(req); err != nil {
-			return nil, err
-		}
-	}
 	if l != nil {
 		req.SetBasicAuth(l.name, l.password)
 	}
 	return req, nil
-}
-
-const compressFrom = 1024 // bytes of a question
-
-func compress(req *http.Request) error {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	if _, err := io.Copy(z, req.Body); err != nil {
-		return err
-	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	req.Header.Set("Content-Encoding", "gzip")
-	req.Header.Del("Content-Length") // of what it was; what it is stands in the request
-	req.ContentLength = int64(out.Len())
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }
-	req.Body, _ = req.GetBody()
-	return nil
 }
 
 // heardBody tells when something of it has gone over the line.
