@@ -20,6 +20,7 @@ type exporter struct {
 	s     *Store
 	top   *os.Root
 	whole bool // compare what is there with the store, and remove what is not in it
+	hides hidden
 
 	done, total int
 	progress    func(done, total int)
@@ -45,6 +46,9 @@ func (x *exporter) commit(ctx context.Context, from, to plumbing.Hash) error {
 	}
 	after, err := x.rootOf(to)
 	if err != nil {
+		return err
+	}
+	if x.hides, err = x.s.hiddenAt(to); err != nil {
 		return err
 	}
 	d := &exportedDir{x: x, root: x.top}
@@ -248,7 +252,7 @@ func (d *exportedDir) write(name string, blob plumbing.Hash, compare bool) error
 	if t != plumbing.BlobObject {
 		return fmt.Errorf("object %s is a %s; a blob was expected", blob, t)
 	}
-	if data, err = d.x.s.shown(name, data); err != nil {
+	if data, err = d.x.hides.shown(name, data); err != nil {
 		return err
 	}
 	info, err := root.Lstat(name)

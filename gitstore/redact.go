@@ -142,16 +142,15 @@ func (s *Store) readRedactions(top subtree) (hidden, error) {
 
 // shown returns what a message's file beside .git holds: its own bytes, unless
 // what it says is hidden.
-func (s *Store) shown(name string, file []byte) ([]byte, error) {
-	now, err := s.hiddenNow()
-	if err != nil || len(now) == 0 || !strings.HasSuffix(name, ".md") {
-		return file, err
+func (h hidden) shown(name string, file []byte) ([]byte, error) {
+	if len(h) == 0 || !strings.HasSuffix(name, ".md") {
+		return file, nil
 	}
 	e, err := event.ParseHeader(file)
 	if err != nil {
 		return file, nil // Verify reports it
 	}
-	r, ok := now[e.ID]
+	r, ok := h[e.ID]
 	if !ok {
 		return file, nil
 	}
@@ -167,11 +166,7 @@ func (x *exporter) hideNew(ctx context.Context, before []byte, after plumbing.Ha
 	if err != nil || top.hash == was.Hash {
 		return err
 	}
-	now, err := x.s.hiddenNow()
-	if err != nil {
-		return err
-	}
-	for id := range now {
+	for id := range x.hides {
 		found, err := x.s.resolveMessages(ctx, []string{id.String()})
 		if err != nil {
 			continue // of a message that is not here, or not yet

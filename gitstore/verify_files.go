@@ -177,6 +177,7 @@ type exportCheck struct {
 	full bool // the contents of all
 
 	tip    subtree
+	hides  hidden       // where the files were exported
 	differ atomic.Int64 // files that are missing, changed, or of no message
 	read   atomic.Int64 // whose contents were compared
 	named  atomic.Int64 // that there are
@@ -190,10 +191,14 @@ func (c *exportCheck) run(ctx context.Context) (int, error) {
 	}
 	c.tip = tip
 	exported := tip
-	if h := newMirror(c.s).readMarker(); !h.IsZero() {
-		if exported, err = c.s.topOf(h, projectsDir); err != nil {
-			return 0, err
+	c.hides, err = c.s.hiddenNow()
+	if h := newMirror(c.s).readMarker(); err == nil && !h.IsZero() {
+		if exported, err = c.s.topOf(h, projectsDir); err == nil {
+			c.hides, err = c.s.hiddenAt(h)
 		}
+	}
+	if err != nil {
+		return 0, err
 	}
 	w := walk{s: c.s}
 	w.enter = func(d subtree) bool { c.names(d); return true }
@@ -215,7 +220,7 @@ func (c *exportCheck) file(f leaf) error {
 	if err != nil {
 		return err
 	}
-	if data, err = c.s.shown(f.name, data); err != nil {
+	if data, err = c.hides.shown(f.name, data); err != nil {
 		return err
 	}
 	there, err := c.root.ReadFile(filepath.FromSlash(f.path()))
