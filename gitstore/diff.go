@@ -17,6 +17,10 @@ func compareTrees(before, after []byte, changed func(was, is treeEntry) error) e
 		if !isOld && !isNew {
 			return nil
 		}
+		if n := len(before) - len(oldRest); isOld && bytes.Equal(before[:n], after[:min(n, len(after))]) {
+			before, after = oldRest, after[n:] // which holds for nearly all
+			continue
+		}
 		order := 0
 		switch {
 		case !isNew:
@@ -24,7 +28,7 @@ func compareTrees(before, after []byte, changed func(was, is treeEntry) error) e
 		case !isOld:
 			order = 1
 		default:
-			order = compareEntries(oldName, isDirMode(oldMode), string(newName), isDirMode(newMode))
+			order = compareEntries(oldName, isDirMode(oldMode), newName, isDirMode(newMode))
 		}
 		var was, is treeEntry
 		if order <= 0 {

@@ -14,29 +14,72 @@ import (
 // nor directories, or whose names are not harmless on every system, with what
 // is wrong. An error means that the directory itself is not well formed.
 func badEntries(raw []byte) (bad map[string]string, err error) {
-	bad, folded := map[string]string{}, make(map[string]string, len(raw)/shortEntry)
-	var last []byte
-	lastDir := false
+	bad = map[string]string{}
+	names := make([]string, 0, len(raw)/shortEntry)
+	var files fileNames
+	text, last, lastDir := string(raw), []byte(nil), false
 	for len(raw) > 0 {
 		mode, name, _, rest, ok := nextEntry(raw)
-		text := string(name)
-		if !ok || last != nil && compareEntries(last, lastDir, text, isDirMode(mode)) >= 0 {
+		if !ok || last != nil && compareEntries(last, lastDir, name, isDirMode(mode)) >= 0 {
 			return nil, errors.New("its list of files is not in order, or not complete")
 		}
-		lower := strings.ToLower(text)
-		other, there := folded[lower]
+		start := len(text) - len(raw) + len(mode) + 1
+		is := text[start : start+len(name)]
+		twice := files.hold(is, isDirMode(mode))
 		switch m := string(mode); {
 		case m != "100644" && m != "40000":
-			bad[text] = "its mode is " + m + ", where only files (100644) and directories (40000) belong"
-		case there:
-			bad[text], bad[other] = collides, collides // whichever of the two is the new one
-		case !harmless(lower):
-			bad[text] = "some systems take its name for something else"
+			bad[is] = "its mode is " + m + ", where only files (100644) and directories (40000) belong"
+		case twice:
+			bad[is] = "it is the name of a file and of a directory"
+		case !harmless(strings.ToLower(is)):
+			bad[is] = "some systems take its name for something else"
 		}
-		folded[lower] = text
+		names = append(names, is)
 		last, lastDir, raw = name, isDirMode(mode), rest
 	}
+	noteCollisions(names, bad)
 	return bad, nil
+}
+
+// fileNames are the names of files, in git's order, of which directories may
+// come yet: everything between a file and the directory of its name begins with
+// that name.
+type fileNames []string
+
+// hold tells whether a directory has a file's name.
+func (f *fileNames) hold(name string, dir bool) bool {
+	n := len(*f)
+	for n > 0 && !strings.HasPrefix(name, (*f)[n-1]) {
+		n--
+	}
+	*f = (*f)[:n]
+	if dir {
+		return n > 0 && (*f)[n-1] == name
+	}
+	*f = append(*f, name)
+	return false
+}
+
+// noteCollisions notes names that differ in capitals alone, both, whichever is
+// the new one.
+func noteCollisions(names []string, bad map[string]string) {
+	capital := map[string]string{} // by what they are in small letters
+	for _, name := range names {
+		if lower := strings.ToLower(name); lower != name {
+			if other, there := capital[lower]; there {
+				bad[name], bad[other] = collides, collides
+			}
+			capital[lower] = name
+		}
+	}
+	if len(capital) == 0 {
+		return
+	}
+	for _, name := range names {
+		if other, there := capital[name]; there {
+			bad[name], bad[other] = collides, collides
+		}
+	}
 }
 
 const (

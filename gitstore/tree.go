@@ -100,13 +100,14 @@ func splice(raw []byte, e treeEntry) []byte {
 
 // placeOf returns which bytes of raw e replaces; none where it is new.
 func placeOf(raw []byte, e treeEntry) (start, end int) {
+	is := []byte(e.Name)
 	for rest := raw; ; {
 		at := len(raw) - len(rest)
 		mode, name, _, next, ok := nextEntry(rest)
 		if !ok {
 			return at, at
 		}
-		switch c := compareEntries(name, isDirMode(mode), e.Name, e.Dir); {
+		switch c := compareEntries(name, isDirMode(mode), is, e.Dir); {
 		case c == 0:
 			return at, len(raw) - len(next)
 		case c > 0:
@@ -118,15 +119,15 @@ func placeOf(raw []byte, e treeEntry) (start, end int) {
 
 // compareEntries orders entries as git does: by bytes, a directory as if its
 // name ended in a slash.
-func compareEntries(a []byte, aDir bool, b string, bDir bool) int {
+func compareEntries(a []byte, aDir bool, b []byte, bDir bool) int {
 	n := min(len(a), len(b))
-	if c := bytes.Compare(a[:n], []byte(b[:n])); c != 0 {
+	if c := bytes.Compare(a[:n], b[:n]); c != 0 {
 		return c
 	}
-	return int(byteAfter(string(a), n, aDir)) - int(byteAfter(b, n, bDir))
+	return int(byteAfter(a, n, aDir)) - int(byteAfter(b, n, bDir))
 }
 
-func byteAfter(name string, n int, dir bool) byte {
+func byteAfter(name []byte, n int, dir bool) byte {
 	switch {
 	case n < len(name):
 		return name[n]

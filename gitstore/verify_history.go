@@ -157,7 +157,7 @@ func checkEntries(raw []byte) error {
 		if m := string(mode); m != "100644" && m != "40000" {
 			return fmt.Errorf("holds %q with mode %s, where only files (100644) and directories (40000) belong", name, m)
 		}
-		if last != nil && compareEntries(last, lastDir, string(name), isDirMode(mode)) >= 0 {
+		if last != nil && compareEntries(last, lastDir, name, isDirMode(mode)) >= 0 {
 			return fmt.Errorf("holds %q out of order, or twice", name)
 		}
 		last, lastDir, raw = name, isDirMode(mode), rest
