@@ -202,10 +202,7 @@ func (in *inspection) list(ctx context.Context) (infos []commitInfo, err error) 
 	}
 	slices.Reverse(in.commits)
 	slices.Reverse(infos)
-	if !in.base.IsZero() {
-		return infos, nil
-	}
-	return infos, in.checkParentless(infos)
+	return infos, nil
 }
 
 // baseTree is the tree of what the commits that have come are built on.
@@ -215,13 +212,6 @@ func (in *inspection) baseTree() (plumbing.Hash, error) {
 		err = in.unfit("it is built on commit %s, which did not come", in.base)
 	}
 	return tree, err
-}
-
-func (in *inspection) checkParentless(infos []commitInfo) error {
-	if len(infos) == 0 || !infos[0].parent.IsZero() {
-		return fmt.Errorf("the remote's branch %s has no beginning", in.at.Short())
-	}
-	return nil
 }
 
 // read returns an object of that type, of the remote's or of ours.
@@ -276,10 +266,7 @@ func (in *inspection) compare(path string, from, to plumbing.Hash) error {
 	if from == to {
 		return nil
 	}
-	before, err := in.tree(from)
-	if err != nil {
-		return nil // it was refused when it came
-	}
+	before, _ := in.tree(from) // one that is no directory was refused when it came; then all is new
 	after, err := in.tree(to)
 	var bad map[string]string
 	if err == nil && in.fresh(to) {

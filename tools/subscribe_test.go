@@ -1,12 +1,15 @@
 package tools
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +106,55 @@ func TestSubscribe(t *testing.T) {
 		lines.WriteString(line)
 	}
 	mustContain(t, lines.String(), "posted", `"method":"notifications/resources/updated","params":{"uri":"skein://threads/axon/model"}`)
+}
+
+// TestASubscriberIsExpected: after a long silence, in which the remote is hardly
+// looked at, a client that begins to listen is told of what another machine
+// writes.
+func TestASubscriberIsExpected(t *testing.T) {
+	remote, later := bareRemote(t), atomic.Int64{}
+	st, err := gitstore.Open(t.Context(), gitstore.Options{Dir: t.TempDir(), NoSync: true, NoMirror: true, Now: func() time.Time {
+		return time.Now().Add(time.Duration(later.Load()))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newStore(t)
+	for _, s := range []*gitstore.Store{st, other} {
+		if err := s.SetRemote(t.Context(), remote); err != nil {
+			t.Fatal(err)
+		}
+		syncs(t, s)
+	}
+	syncs(t, st)
+	later.Store(int64(24 * time.Hour))
+	ctx, stop := context.WithCancel(t.Context())
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		st.KeepSynced(ctx, gitstore.Pace{Gap: time.Millisecond, Every: time.Hour, Idle: time.Hour, AtEnd: -1})
+	})
+	t.Cleanup(func() { stop(); keeping.Wait(); st.Close() })
+	for looked := false; !looked; time.Sleep(time.Millisecond) { // when it started; the note is a file that nobody watches
+		state, err := st.RemoteState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked = state.LastTry.After(time.Now().Add(time.Hour))
+	}
+	send(t, other, gitstore.Post{From: "desktop", To: []string{"codex"}, Body: "are you there?"})
+	syncs(t, other)
+	_, s := subscriber(t, st, time.Millisecond, inboxURI)
+	defer time.AfterFunc(20*time.Second, func() { s.in.Close() }).Stop() // only ends a test that has failed
+	if uri := s.told(); uri != inboxURI {
+		t.Errorf("told of %s", uri)
+	}
+}
+
+func syncs(t *testing.T, st *gitstore.Store) {
+	t.Helper()
+	if _, err := st.Sync(t.Context(), gitstore.SyncOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestTold: those whose resource it changes are told of a change, once, and

@@ -22,13 +22,20 @@ while read old new ref; do
 done
 `
 
-// TestTroublesAreToldOnce: an agent hears once that its message is refused by
-// the remote, and that syncing fails; others only of the latter.
-func TestTroublesAreToldOnce(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "talk.git")
+// bareRemote is an empty repository to sync with.
+func bareRemote(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "talk.git")
 	if out, err := exec.Command("git", "init", "-q", "--bare", "-b", "main", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return dir
+}
+
+// TestTroublesAreToldOnce: an agent hears once that its message is refused by
+// the remote, and that syncing fails; others only of the latter.
+func TestTroublesAreToldOnce(t *testing.T) {
+	dir := bareRemote(t)
 	if err := os.WriteFile(filepath.Join(dir, "hooks", "pre-receive"), []byte(noHunter), 0o755); err != nil {
 		t.Fatal(err)
 	}
