@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,8 +14,15 @@ func TestDoctorOfAStore(t *testing.T) {
 	s := openTest(t, Options{NoSync: true})
 	say(t, s, "mary", "hello")
 	settled(t, s)
+	before, err := os.ReadDir(s.db.StateDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if says, err := s.CheckStore(); err != nil || says != s.Dir() {
 		t.Fatal(says, err)
+	}
+	if after, err := os.ReadDir(s.db.StateDir()); err != nil || len(after) != len(before) {
+		t.Fatalf("%d files were %d: %v", len(after), len(before), err)
 	}
 	if runtime.GOOS == "windows" {
 		return // it has no such modes
@@ -109,10 +117,21 @@ func TestDoctorOfARemote(t *testing.T) {
 	dir, address := bareRemote(t)
 	readers, through := failing(t, address, "git-upload-pack")
 	writers, through := failing(t, through, "git-receive-pack")
-	s := synced(t, through)
-	if says, err := s.CheckRights(t.Context()); err != nil || !strings.Contains(says, "not known") {
-		t.Fatal(says, err)
+	s := openTest(t, quiet)
+	says := func(want string, check func(context.Context) (string, error)) {
+		t.Helper()
+		says, err := check(t.Context())
+		if err != nil {
+			says = err.Error()
+		}
+		if !strings.Contains(says, want) {
+			t.Errorf("it says %q, and not %q", says, want)
+		}
 	}
+	says("messages stay on this machine", s.CheckRemote)
+	says("nothing to push to", s.CheckRights)
+	s = synced(t, through)
+	says("not known", s.CheckRights)
 	say(t, s, "mary", "hello")
 	sync1(t, s, SyncOptions{})
 	before := git(t, dir, "for-each-ref")
@@ -130,20 +149,56 @@ func TestDoctorOfARemote(t *testing.T) {
 	} {
 		readers.Store(c.readers)
 		writers.Store(c.writers)
-		for want, check := range map[string]func() (string, error){
-			c.remote: func() (string, error) { return s.CheckRemote(t.Context()) },
-			c.rights: func() (string, error) { return s.CheckRights(t.Context()) },
-		} {
-			says, err := check()
-			if err != nil {
-				says = err.Error()
-			}
-			if !strings.Contains(says, want) {
-				t.Errorf("%+v: %q", c, says)
-			}
-		}
+		says(c.remote, s.CheckRemote)
+		says(c.rights, s.CheckRights)
 	}
+	readers.Store(0)
+	writers.Store(0)
+	unlock, err := s.lockSync(t.Context(), SyncOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says("another process is syncing", s.CheckRights)
+	unlock()
 	if now := git(t, dir, "for-each-ref"); now != before {
 		t.Errorf("the remote has\n%s", now)
+	}
+	git(t, dir, "--git-dir="+dir, "read-tree", "main")
+	commitFile(t, dir, "con.txt")
+	says("the remote holds what skein refuses", s.CheckRemote)
+}
+
+// TestDoctorOfHooks: what git would run is told, wherever it is configured to
+// lie, and nothing else.
+func TestDoctorOfHooks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no modes that tell what is executed")
+	}
+	s := openTest(t, quiet)
+	elsewhere := t.TempDir()
+	for _, dir := range []string{"", elsewhere, "scripts"} {
+		git(t, s.Dir(), "config", "core.hooksPath", dir)
+		at := map[string]string{"": filepath.Join(s.db.Dir(), "hooks"), elsewhere: elsewhere, "scripts": filepath.Join(s.db.Dir(), "scripts")}[dir]
+		if says, err := s.CheckHooks(); err != nil || says != "none" {
+			t.Fatalf("%s: %s, %v", dir, says, err)
+		}
+		if err := os.MkdirAll(filepath.Join(at, "post-commit"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, mode := range map[string]os.FileMode{"pre-push.sample": 0o700, "pre-commit": 0o600} {
+			if err := os.WriteFile(filepath.Join(at, name), nil, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if says, err := s.CheckHooks(); err != nil || says != "none" {
+			t.Errorf("%s: %s, %v", dir, says, err)
+		}
+		hook := filepath.Join(at, "pre-push")
+		if err := os.WriteFile(hook, nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.CheckHooks(); err == nil || !strings.Contains(err.Error(), "git runs "+hook) {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }

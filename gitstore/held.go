@@ -66,19 +66,16 @@ func (s *Store) openHolds(o SyncOptions) (*holds, error) {
 }
 
 // has tells whether an event is held back.
-func (h *holds) has(ref plumbing.ReferenceName, id event.ID) bool {
-	at := h.find(ref, id)
-	return at >= 0 && !h.due[id]
-}
+func (h *holds) has(id event.ID) bool { return h.find(id) >= 0 && !h.due[id] }
 
-func (h *holds) find(ref plumbing.ReferenceName, id event.ID) int {
-	return slices.IndexFunc(h.list, func(x Held) bool { return x.ID == id && x.Branch == ref.Short() })
+func (h *holds) find(id event.ID) int {
+	return slices.IndexFunc(h.list, func(x Held) bool { return x.ID == id })
 }
 
 // count tells how many events of a branch are held back.
 func (h *holds) count(ref plumbing.ReferenceName) (n int) {
 	for _, held := range h.list {
-		if h.has(ref, held.ID) {
+		if held.Branch == ref.Short() && h.has(held.ID) {
 			n++
 		}
 	}
@@ -88,7 +85,7 @@ func (h *holds) count(ref plumbing.ReferenceName) (n int) {
 // add holds an event back; isNew tells that it was not before.
 func (h *holds) add(held Held) (isNew bool, err error) {
 	now := h.s.now().UTC()
-	at := h.find(plumbing.NewBranchReferenceName(held.Branch), held.ID)
+	at := h.find(held.ID)
 	if isNew = at < 0; isNew {
 		held.Since = now
 		h.list = append(h.list, held)
@@ -138,7 +135,7 @@ func (h *holds) setBar(ref plumbing.ReferenceName, inbox, reason string) error {
 // moveInbox notes that another inbox takes what may not be pushed to a branch.
 func (h *holds) moveInbox(ref plumbing.ReferenceName, inbox string) error {
 	bar := h.bar(ref)
-	if bar == nil || bar.Inbox == inbox {
+	if bar == nil {
 		return nil
 	}
 	bar.Inbox = inbox
@@ -154,8 +151,8 @@ func (h *holds) liftBar(ref plumbing.ReferenceName) error {
 	return h.save()
 }
 
-// landed forgets those of a branch's events that the remote has taken.
-func (h *holds) landed(ref plumbing.ReferenceName, ids []event.ID) error {
+// landed forgets those events that the remote has taken.
+func (h *holds) landed(ids []event.ID) error {
 	before := len(h.list)
 	if before == 0 {
 		return nil
@@ -164,7 +161,7 @@ func (h *holds) landed(ref plumbing.ReferenceName, ids []event.ID) error {
 	for _, id := range ids {
 		came[id] = true
 	}
-	h.list = slices.DeleteFunc(h.list, func(x Held) bool { return came[x.ID] && x.Branch == ref.Short() })
+	h.list = slices.DeleteFunc(h.list, func(x Held) bool { return came[x.ID] })
 	if len(h.list) == before {
 		return nil
 	}

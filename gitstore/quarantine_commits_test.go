@@ -117,6 +117,7 @@ func TestOddCommits(t *testing.T) {
 	odd := []string{
 		"author eve <e@e> 1 +0000\ncommitter eve <e@e> 99999999999 -1200\nencoding latin1\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n tree " +
 			strings.Repeat("ab", 20) + "\n -----END PGP SIGNATURE-----\nmergetag x\n\nsigned\n",
+		"author eve <e@e> 1 +0000\ncommitter eve <e@e> 1 +0000\n\ntree " + strings.Repeat("ab", 20) + "\nSkein-Id: none\n",
 		"author  <> 0 +0000\ncommitter \x1b[2J <\x00> x\n\n\xff\xfe",
 		"\n",
 	}

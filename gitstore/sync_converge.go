@@ -197,7 +197,7 @@ func (r *syncRun) converge(ctx context.Context, b *replica) (replayed int, err e
 // replay puts our events that a commit lacks on top of it: last, those that are
 // held back, so that all the others can be pushed without them.
 func (r *syncRun) replay(ctx context.Context, ref plumbing.ReferenceName, on plumbing.Hash) (n int, err error) {
-	again := &replay{s: r.s, ref: ref, base: on, last: func(g graft) bool { return r.holds.has(ref, g.event.ID) }}
+	again := &replay{s: r.s, ref: ref, base: on, last: func(g graft) bool { return r.holds.has(g.event.ID) }}
 	return again.run(ctx)
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -24,21 +25,41 @@ func TestProtectedMain(t *testing.T) {
 	}
 }
 
+// protectMain has a remote refuse whatever is pushed to main, and say so.
+func protectMain(t *testing.T, dir, says string) {
+	t.Helper()
+	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo '"+says+"' >&2; exit 1; }\n")
+}
+
+// barred are a machine that may not push to main, and has something in its
+// inbox, and one that may; and the directory of their remote.
+func barred(t *testing.T) (a, b *Store, dir string) {
+	t.Helper()
+	dir, address := bareRemote(t)
+	a, b = synced(t, address), synced(t, address)
+	say(t, b, "bob", "first")
+	sync1(t, b, SyncOptions{})
+	protectMain(t, dir, "protected branch")
+	say(t, a, "mary", "one")
+	sync1(t, a, SyncOptions{})
+	return a, b, dir
+}
+
+// allow lets everything be pushed.
+func allow(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func protectedMain(t *testing.T, says string) {
 	dir, address := bareRemote(t)
-	protect := func() {
-		setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo '"+says+"' >&2; exit 1; }\n")
-	}
-	allow := func() {
-		if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-			t.Fatal(err)
-		}
-	}
 	setHook(t, dir, "pre-receive", secretHook)
 	a, b := synced(t, address), synced(t, address)
 	say(t, b, "bob", "first")
 	sync1(t, b, SyncOptions{})
-	protect()
+	protectMain(t, dir, says)
 	for _, text := range []string{"one", "two", "hunter2", "three", "four"} {
 		say(t, a, "mary", text)
 	}
@@ -69,14 +90,14 @@ func protectedMain(t *testing.T, says string) {
 	}
 	isAt(Delivery{Inbox: strings.TrimPrefix(inbox, "refs/heads/")})
 
-	allow()
+	allow(t, dir)
 	if r = sync1(t, b, SyncOptions{}); r.Fetched > 1 { // mary's profile
 		t.Fatalf("taken in without being asked to: %+v", r)
 	}
 	if r = sync1(t, b, SyncOptions{Fold: true}); r.Fetched != 5 || r.Pushed != 5 {
 		t.Fatalf("%+v", r)
 	}
-	protect()
+	protectMain(t, dir, says)
 	if r = sync1(t, a, SyncOptions{}); r.Pushes+r.Replayed > 0 || !strings.Contains(r.Notes[1], says) {
 		t.Fatalf("%+v", r)
 	}
@@ -85,7 +106,7 @@ func protectedMain(t *testing.T, says string) {
 	if r = sync1(t, a, SyncOptions{}); r.Pushed != 1 || r.Pushes != 1 {
 		t.Fatalf("%+v", r)
 	}
-	allow()
+	allow(t, dir)
 	if r = sync1(t, b, SyncOptions{Fold: true}); r.Fetched != 1 || r.Pushed != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -108,18 +129,12 @@ func protectedMain(t *testing.T, says string) {
 // TestABarIsForgotten when it is to be tried again and nothing waits: what comes
 // next goes to main, if it may.
 func TestABarIsForgotten(t *testing.T) {
-	dir, address := bareRemote(t)
-	a, b := synced(t, address), synced(t, address)
-	say(t, b, "bob", "first")
-	sync1(t, b, SyncOptions{})
-	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
-	say(t, a, "mary", "one")
-	sync1(t, a, SyncOptions{})
-	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-		t.Fatal(err)
-	}
+	a, b, dir := barred(t)
+	allow(t, dir)
 	sync1(t, b, SyncOptions{Fold: true})
-	sync1(t, a, SyncOptions{Retry: true})
+	later := time.Now().Add(retryAfter)
+	a.now = func() time.Time { return later }
+	sync1(t, a, SyncOptions{})
 	if state, err := a.RemoteState(t.Context()); err != nil || len(state.Barred) > 0 {
 		t.Fatalf("%+v, %v", state, err)
 	}
@@ -159,9 +174,7 @@ func inboxStays(t *testing.T, deny func(t *testing.T, dir string)) {
 		if r := sync1(t, guest, SyncOptions{}); len(r.Held)+len(r.HeldBack) > 0 || r.Pushed == 0 || r.Pushes > 5 {
 			t.Fatalf("%+v", r)
 		}
-		if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-			t.Fatal(err)
-		}
+		allow(t, dir)
 		say(t, owner, "mary", "main moves")
 		sync1(t, owner, SyncOptions{})
 	}
@@ -215,12 +228,20 @@ func TestProtectedAgents(t *testing.T) {
 	if r := sync1(t, guest, SyncOptions{}); r.Pushes > 0 {
 		t.Fatalf("a sync of nothing pushes: %+v", r)
 	}
-	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-		t.Fatal(err)
-	}
+	allow(t, dir)
 	if r := sync1(t, owner, SyncOptions{Fold: true}); r.Fetched != 3 || r.Pushed != 3 || len(r.Refused) > 0 {
 		t.Fatalf("%+v", r)
 	}
+	protectMain(t, dir, "computer says no")
+	say(t, guest, "bob", "another")
+	if err := guest.Join(t.Context(), "zoe"); err != nil {
+		t.Fatal(err)
+	}
+	sync1(t, guest, SyncOptions{Retry: true}) // one of the two branches is open
+	if state, err := guest.RemoteState(t.Context()); err != nil || len(state.Barred) != 1 || state.Barred[0].Branch != "main" {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	allow(t, dir)
 	if got, err := owner.Show(t.Context(), m.ID.String()); err != nil || len(got.Receipts) != 1 || got.Receipts[0].Agent != "bob" {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -266,7 +287,7 @@ func TestNothingMayBePushed(t *testing.T) {
 // TestACopiedStore goes on as a replica of its own, wherever it was copied to.
 func TestACopiedStore(t *testing.T) {
 	dir, address := bareRemote(t)
-	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
+	protectMain(t, dir, "protected branch")
 	a := synced(t, address)
 	say(t, a, "mary", "from the first")
 	sync1(t, a, SyncOptions{})
@@ -309,17 +330,9 @@ func TestACopiedStore(t *testing.T) {
 // what is not, on a branch that is not taken over. It must not get into the
 // store, where it would be believed as soon as main is moved there.
 func TestWhatNobodyLookedAt(t *testing.T) {
-	dir, address := bareRemote(t)
-	a, b := synced(t, address), synced(t, address)
-	say(t, b, "bob", "first")
-	sync1(t, b, SyncOptions{})
-	setHook(t, dir, "update", "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'protected branch' >&2; exit 1; }\n")
-	say(t, a, "mary", "one")
-	sync1(t, a, SyncOptions{})
+	a, b, dir := barred(t)
 	inbox := git(t, dir, "for-each-ref", "--format=%(refname)", "refs/heads/inbox")
-	if err := os.Remove(filepath.Join(dir, "hooks", "update")); err != nil {
-		t.Fatal(err)
-	}
+	allow(t, dir)
 	for i := range 60 {
 		say(t, b, "bob", fmt.Sprint(i, " ", static(i)))
 	}

@@ -99,7 +99,7 @@ func (i *isolation) single(ctx context.Context) (stop bool, err error) {
 		i.first = i.reason
 	}
 	id := i.out.ids[0]
-	unheard := len(i.out.commits) == 1 && i.holds.find(i.out.ref, id) < 0
+	unheard := len(i.out.commits) == 1 && i.holds.find(id) < 0
 	doubtful := i.out.to == i.out.ref && !i.arrived && (unheard || len(i.refused) == few-1)
 	if id.IsZero() || doubtful {
 		return i.turn(ctx)
@@ -111,7 +111,7 @@ func (i *isolation) single(ctx context.Context) (stop bool, err error) {
 // and the inbox until later.
 func (i *isolation) turn(ctx context.Context) (stop bool, err error) {
 	i.report.HeldBack = slices.DeleteFunc(i.report.HeldBack, func(h Held) bool { return slices.Contains(i.refused, h.ID) })
-	if err := i.holds.landed(i.out.ref, i.refused); err != nil {
+	if err := i.holds.landed(i.refused); err != nil {
 		return false, err
 	}
 	if i.first == nil {

@@ -52,8 +52,8 @@ func TestOneMessageIsRefused(t *testing.T) {
 		}
 	}
 	r := sync1(t, a, SyncOptions{})
-	if len(r.HeldBack) != 1 || r.HeldBack[0].ID != secret.ID || r.HeldBack[0].From != "mary" ||
-		!strings.Contains(r.HeldBack[0].Reason, "a secret was found") || len(r.Held) > 0 || r.Pushed != 40 {
+	if len(r.HeldBack) != 1 || r.HeldBack[0].ID != secret.ID || r.HeldBack[0].From != "mary" || r.HeldBack[0].Since.IsZero() ||
+		!strings.Contains(r.HeldBack[0].Reason, "a secret was found") || len(r.Held)+len(r.Notes) > 0 || r.Pushed != 40 {
 		t.Fatalf("%+v", r)
 	}
 	if r.Pushes > 10 {
@@ -61,6 +61,9 @@ func TestOneMessageIsRefused(t *testing.T) {
 	}
 	if out := git(t, dir, "log", "--oneline", "main"); strings.Count(out, "\n") != 39 || strings.Contains(out, "hunter2") {
 		t.Fatalf("the remote has\n%s", out)
+	}
+	if r := sync1(t, a, SyncOptions{DryRun: true}); r.Pushed > 0 || len(r.Notes) != 1 {
+		t.Fatalf("a sync would do %+v", r)
 	}
 	later := say(t, a, "mary", "and goes on")
 	r = sync1(t, a, SyncOptions{})
@@ -122,7 +125,8 @@ func TestHeldBackIsTriedAgain(t *testing.T) {
 	if r := mustSync(t, w, SyncOptions{}); len(r.HeldBack) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	for _, wait := range []time.Duration{retryAfter, 2 * retryAfter, 4 * retryAfter} {
+	for tries, wait := range []time.Duration{retryAfter, 2 * retryAfter, 4 * retryAfter, 8 * retryAfter, 16 * retryAfter, retryMost, retryMost} {
+		depot.reason = fmt.Sprint("for the ", tries, ". time")
 		now = now.Add(wait - time.Second)
 		if r := mustSync(t, w, SyncOptions{}); r.Pushes > 0 {
 			t.Fatalf("tried again before %s: %+v", wait, r)
@@ -131,6 +135,12 @@ func TestHeldBackIsTriedAgain(t *testing.T) {
 		if r := mustSync(t, w, SyncOptions{}); r.Pushes != 1 || len(r.HeldBack) > 0 {
 			t.Fatalf("after %s: %+v", wait, r)
 		}
+		if again, err := s.openHolds(SyncOptions{}); err != nil || len(again.list) != 1 || again.list[0].Reason != depot.reason {
+			t.Fatal(again, err)
+		}
+	}
+	if d := patience(1000); d != retryMost {
+		t.Errorf("what was refused a thousand times is left alone for %s", d)
 	}
 	depot.policy = nil
 	now = now.Add(retryMost)

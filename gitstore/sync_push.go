@@ -154,7 +154,7 @@ func (r *syncRun) landed(ctx context.Context, l *outgoing, n int) error {
 			l.there[id] = true
 		}
 	}
-	if err := r.holds.landed(l.ref, l.ids[:n]); err != nil {
+	if err := r.holds.landed(l.ids[:n]); err != nil {
 		return err
 	}
 	tip := l.commits[n-1]
@@ -205,7 +205,7 @@ func (r *syncRun) readOutgoing(ctx context.Context, b *replica) (l *outgoing, mi
 		if err != nil {
 			return nil, false, err
 		}
-		if r.holds.has(b.ref, c.id) {
+		if r.holds.has(c.id) {
 			mixed = mixed || free
 			l.commits, l.ids = nil, nil
 		} else {

@@ -104,7 +104,7 @@ func (s *Store) allPushed() (bool, error) {
 		at, err := s.tip(ref)
 		for err == nil && !slices.Contains(known, at) {
 			var c commitInfo
-			if c, err = s.commitInfo(at); err != nil || !holds.has(ref, c.id) {
+			if c, err = s.commitInfo(at); err != nil || !holds.has(c.id) {
 				return false, err
 			}
 			at = c.parent

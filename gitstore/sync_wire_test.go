@@ -18,6 +18,7 @@ type depot struct {
 	objects map[plumbing.Hash]thing
 	tips    remote.Tips
 	policy  func(blob []byte) bool // a push with such a file is refused as a whole; nil: none is
+	reason  string                 // for which it is
 }
 
 type thing struct {
@@ -25,9 +26,13 @@ type thing struct {
 	data []byte
 }
 
-func newDepot() *depot { return &depot{objects: map[plumbing.Hash]thing{}, tips: remote.Tips{}} }
+func newDepot() *depot {
+	return &depot{objects: map[plumbing.Hash]thing{}, tips: remote.Tips{}, reason: "a secret was found"}
+}
 
-func (d *depot) clone() *depot { return &depot{maps.Clone(d.objects), maps.Clone(d.tips), d.policy} }
+func (d *depot) clone() *depot {
+	return &depot{maps.Clone(d.objects), maps.Clone(d.tips), d.policy, d.reason}
+}
 
 // depotWire is one store's way to a depot.
 type depotWire struct {
@@ -138,7 +143,7 @@ func (w *depotWire) push(_ context.Context, _ *arrival, updates []remote.Update)
 	refused := slices.ContainsFunc(updates, w.refuses)
 	for _, u := range updates {
 		if refused {
-			outcome[u.Branch] = &remote.Error{Kind: remote.Refused, Branch: u.Branch.Short(), Text: "a secret was found"}
+			outcome[u.Branch] = &remote.Error{Kind: remote.Refused, Branch: u.Branch.Short(), Text: w.d.reason}
 			continue
 		}
 		outcome[u.Branch] = w.update(u)

@@ -51,6 +51,7 @@ func TestTheChoiceOfATransport(t *testing.T) {
 		"proxy":                {config: "[http]\nproxy = x\n", want: Git},
 		"header":               {config: "[http \"https://host.example:8443/\"]\nextraHeader = x\n", want: Git},
 		"pattern":              {config: "[http \"https://*.example\"]\nsslCert = x\n", want: Git},
+		"no address":           {config: "[http \"https://%zz\"]\nproxy = x\n", want: Git},
 		"another host":         {config: "[http \"https://other.example\"]\nproxy = x\n", want: BuiltIn},
 		"harmless":             {config: "[http]\npostBuffer = 1\n[http \"https://host.example\"]\nlowSpeedTime = 1\n", want: BuiltIn},
 		"without a value":      {config: "[http]\nsslVerify\n", want: Git},
@@ -142,10 +143,19 @@ func TestGitGoesOn(t *testing.T) {
 			if _, again := asked.Load("go-git"); again {
 				t.Fatal("the built-in transport tried once more")
 			}
-			r.Transport, r.decided = BuiltIn, Either
-			if _, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch); kindOf(err) < 0 || strings.Contains(err.Error(), "\n") {
-				t.Fatal(err)
+			check := func(err error) {
+				t.Helper()
+				if kindOf(err) < 0 || strings.Contains(err.Error(), "\n") {
+					t.Fatal(err)
+				}
 			}
+			r.Transport, r.decided = BuiltIn, Either
+			_, err = r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+			check(err)
+			r.Transport, r.decided = Either, Either
+			only(t, t.TempDir(), true)
+			_, err = r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+			check(err)
 		})
 	}
 }

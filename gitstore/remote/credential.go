@@ -228,7 +228,7 @@ func covers(pattern string, to *url.URL) bool {
 		return false
 	}
 	path := strings.TrimSuffix(of.Path, "/")
-	return path == "" || path == to.Path || strings.HasPrefix(to.Path, path+"/")
+	return path == to.Path || strings.HasPrefix(to.Path, path+"/")
 }
 
 // helperCommand is how to execute a helper; nil if that takes a shell, or if

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,11 @@ func TestWhatHostsSayToStrangers(t *testing.T) {
 		"remote: Repository not found.\nfatal: repository 'https://example.org/talk/' not found":                                                                                                                                                                                                     {NotFound, "Repository not found."},
 		"remote: \nremote: ========================================================================\nremote: \nremote: The project you were looking for could not be found or you don't have permission to view it.\nremote: \nremote: ===\nremote: \nfatal: Could not read from remote repository.": {NotFound, "The project you were looking for could not be found"},
 		"FATAL: W any axon/talk mary DENIED by fallthru\n(or you mis-spelled the reponame)" + access:                                                                                                                                                                                                 {Auth, "W any axon/talk mary DENIED by fallthru"},
-		forbidden: {Auth, "the server answers with status 403"},
+		"": {Other, "it gave no reason"},
+		"@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@@\nHost key verification failed." + access:        {Auth, "its host key is not the one that is known"},
+		"remote: Counting objects:  50%\rremote: Counting objects: 100%\rremote: Access denied to axon/talk." + forbidden: {Auth, "Access denied to axon/talk."},
+		"fatal: caf\xe9: Connection refused": {Network, "caf: Connection refused"},
+		forbidden:                            {Auth, "the server answers with status 403"},
 		"error: RPC failed; HTTP 429 curl 22 The requested URL returned error: 429":                                                           {Unable, "429"},
 		"fatal: unable to access 'https://example.org/talk/': Could not resolve host: example.org":                                            {Network, "Could not resolve host"},
 		"remote: fatal: write error: No space left on device\nerror: remote unpack failed: index-pack abnormal exit":                          {Unable, "write error: No space left on device"},
@@ -159,5 +164,22 @@ func TestWhatHostsSayToStrangers(t *testing.T) {
 		if e := classify("https://example.org/talk", said); e.Kind != want.kind || !strings.HasPrefix(e.Text, want.text) && want.text != "429" || strings.Contains(e.Text, "example.org/") {
 			t.Errorf("%q\n is of kind %d: %s", said, e.Kind, e.Text)
 		}
+	}
+}
+
+// TestOnlyGitsWordCounts: a branch of which git says nothing has not arrived.
+func TestOnlyGitsWordCounts(t *testing.T) {
+	r := &Remote{URL: "https://example.org/talk"}
+	for _, line := range []string{"", "Done\n", "To https://example.org/talk\n", "*\t0123:refs/heads/main\n", "note\t0123:refs/heads/main\t[new branch]\n"} {
+		if outcome := r.outcomes(line, nil); len(outcome) > 0 {
+			t.Errorf("%q: %v", line, outcome)
+		}
+	}
+	bin := t.TempDir()
+	program(t, filepath.Join(bin, "git"), "")
+	only(t, bin, true)
+	outcome, err := (&Remote{URL: "/none", Transport: Git}).Push(t.Context(), filepath.Join(t.TempDir(), "p"), []Update{{Branch: mainBranch}})
+	if kindOf(err) != Network || len(outcome) > 0 {
+		t.Fatal(outcome, err)
 	}
 }
