@@ -212,21 +212,6 @@ func TestFilesOfOthersAreLetBe(t *testing.T) {
 	git(t, s.Dir(), "fsck", "--strict")
 }
 
-// TestAFileThatIsHereAlready comes again under another name: git sends no object
-// that is known to be there.
-func TestAFileThatIsHereAlready(t *testing.T) {
-	dir, address := bareRemote(t)
-	s := synced(t, address)
-	say(t, s, "mary", "before")
-	sync1(t, s, SyncOptions{})
-	git(t, dir, "--git-dir="+dir, "read-tree", "main")
-	for _, path := range []string{"docs/a.txt", "docs/b.txt"} {
-		commitFile(t, dir, path)
-		checkConverged(t, s, dir, sync1(t, s, SyncOptions{}))
-	}
-	git(t, s.Dir(), "fsck", "--strict")
-}
-
 // TestTheClockFollowsWhatCame, of which the newest need not come last.
 func TestTheClockFollowsWhatCame(t *testing.T) {
 	w := talkInDepot(t)

@@ -96,6 +96,9 @@ func TestWatchedWithARemote(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.run(t.Context())
+		if wait := k.due(time.Now()); set == "" && wait != k.pace.Every {
+			t.Errorf("without a remote it is looked for after %s", wait)
+		}
 		if begun := k.watch(t.Context()); begun != (set != "") {
 			t.Errorf("with remote %q: begun %v", set, begun)
 		}
@@ -146,6 +149,12 @@ func TestPaceOfPushes(t *testing.T) {
 	if d := k.due(now.Add(time.Second)); d != 9*time.Second {
 		t.Fatalf("an event after a push of another process waits for %s", d)
 	}
+	if err := s.writeSyncState(&RemoteState{URL: "nowhere", LastTry: now.AddDate(1, 0, 0), LastPush: now.AddDate(1, 0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if d := k.due(now); d != longest {
+		t.Fatalf("after the clock was put back a year: %s", d)
+	}
 	for range 12 {
 		k.after, k.tried = now.Add(-time.Hour), now.Add(-time.Hour)
 		if err := s.writeSyncState(&RemoteState{URL: "nowhere", LastTry: k.tried}); err != nil {
@@ -158,6 +167,28 @@ func TestPaceOfPushes(t *testing.T) {
 	}
 	if k.failures != 12 {
 		t.Fatalf("%d failures", k.failures)
+	}
+}
+
+// TestAStartPushes what an earlier process has left, though another one has just
+// looked, and what comes later waits as ever.
+func TestAStartPushes(t *testing.T) {
+	s := synced(t, bareDirectory(t))
+	sync1(t, s, SyncOptions{})
+	later := time.Now().Add(time.Minute)
+	s.now = func() time.Time { return later }
+	s.noteLook()
+	k := &keeper{s: s, pace: Pace{}.withDefaults(), starts: true}
+	defer k.forgetWire()
+	for _, left := range []int{0, 1} {
+		say(t, s, "mary", "hello")
+		k.run(t.Context())
+		if state, err := s.RemoteState(t.Context()); err != nil || min(state.Unpushed, 1) != left {
+			t.Fatalf("%+v, %v", state, err)
+		}
+	}
+	if k.starts {
+		t.Error("it starts for ever")
 	}
 }
 
@@ -187,6 +218,10 @@ func TestPaceOfLooks(t *testing.T) {
 		if d := k.between(now, state); d != c.want {
 			t.Errorf("the last message was %s: a look every %s, want %s", name, d, c.want)
 		}
+	}
+	odd := &keeper{s: s, pace: Pace{Gap: time.Minute, Idle: time.Second}.withDefaults()}
+	if d := odd.between(now, &RemoteState{}); d != time.Minute {
+		t.Errorf("with a pace that contradicts itself there is a look every %s", d)
 	}
 	s.Expect(waiting)
 	k := &keeper{s: s, pace: Pace{}.withDefaults()}

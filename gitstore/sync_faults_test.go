@@ -4,181 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"skein/gitstore/remote"
 )
 
-// A line between a store and its remote that breaks, and a remote that answers
-// with everything but what was asked for.
-
-// line passes connections on until so many bytes have gone in one direction.
-// Then it is dead: what is open ends, what is dialled ends at once.
-type line struct {
-	to string
-
-	mu   sync.Mutex
-	left map[bool]int64 // bytes that still pass, upwards (true) and downwards
-	open map[net.Conn]bool
-	dead bool
-}
-
-const endless = int64(1) << 40
-
-// newLine returns a line to an address, and the address that leads through it.
-func newLine(t *testing.T, address string) (*line, string) {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &line{to: u.Host, open: map[net.Conn]bool{}}
-	l.mend(endless, endless)
-	var passing sync.WaitGroup
-	passing.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			passing.Go(func() { l.pass(near) })
-		}
-	})
-	t.Cleanup(func() { listener.Close(); l.cut(); passing.Wait() })
-	u.Host = listener.Addr().String()
-	return l, u.String()
-}
-
-// mend makes the line whole for so many bytes in each direction.
-func (l *line) mend(up, down int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.left, l.dead = map[bool]int64{true: up, false: down}, false
-}
-
-// passed returns how many bytes have gone up or down since an endless mend.
-func (l *line) passed(up bool) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return endless - l.left[up]
-}
-
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-	for c := range l.open {
-		c.Close()
-	}
-	clear(l.open)
-}
-
-// hold notes open connections; false: the line is dead.
-func (l *line) hold(conns ...net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		if l.dead {
-			c.Close()
-		} else {
-			l.open[c] = true
-		}
-	}
-	return !l.dead
-}
-
-func (l *line) pass(near net.Conn) {
-	defer near.Close()
-	far, err := net.Dial("tcp", l.to)
-	if err != nil {
-		return
-	}
-	defer far.Close()
-	if !l.hold(near, far) {
-		return
-	}
-	var both sync.WaitGroup
-	both.Go(func() { l.copy(far, near, true) })
-	both.Go(func() { l.copy(near, far, false) })
-	both.Wait()
-}
-
-func (l *line) copy(to, from net.Conn, up bool) {
-	buffer := make([]byte, 256)
-	for {
-		n, err := from.Read(buffer)
-		l.mu.Lock()
-		pass := min(int64(n), l.left[up])
-		l.left[up] -= pass
-		l.mu.Unlock()
-		to.Write(buffer[:pass])
-		if pass < int64(n) {
-			l.cut()
-		}
-		if err != nil {
-			to.(*net.TCPConn).CloseWrite()
-			return
-		}
-	}
-}
-
-// TestALineIsCutAtEachKilobyte of a fetch and of a push, in what is asked, in
-// what is sent and in the answer. Whatever had got through, both sides are
-// whole, nothing is lost, and the next sync brings them together.
-func TestALineIsCutAtEachKilobyte(t *testing.T) {
-	size, stride := 4<<10, int64(4<<10)
-	if os.Getenv("SKEIN_SOAK") != "" {
-		size, stride = 32<<10, 1<<10
-	}
-	for _, up := range []bool{true, false} {
-		t.Run(map[bool]string{true: "up", false: "down"}[up], func(t *testing.T) {
-			dir, address := bareRemote(t)
-			l, through := newLine(t, address)
-			other, mine := synced(t, dir), synced(t, through)
-			said := []string{say(t, other, "mary", "hello").ID.String()}
-			sync1(t, other, SyncOptions{})
-			sync1(t, mine, SyncOptions{})
-			for bytes := int64(0); ; bytes += stride {
-				said = append(said, say(t, other, "mary", static(int(bytes))[:size]).ID.String())
-				sync1(t, other, SyncOptions{})
-				said = append(said, say(t, mine, "bob", static(int(bytes) + 1)[:size]).ID.String())
-				left := map[bool]int64{up: bytes, !up: endless}
-				l.mend(left[true], left[false])
-				report, err := mine.Sync(t.Context(), SyncOptions{pause: atOnce})
-				git(t, dir, "fsck", "--strict")
-				if err == nil {
-					checkConverged(t, mine, dir, report)
-					break
-				}
-				checkSentence(t, err, remote.Network)
-				l.mend(endless, endless)
-				checkConverged(t, mine, dir, sync1(t, mine, SyncOptions{}))
-			}
-			sync1(t, other, SyncOptions{})
-			for _, s := range []*Store{other, mine} {
-				s.background.Wait()
-				checkAll(t, s.Dir(), said)
-			}
-		})
-	}
-}
+// A remote that answers with everything but what was asked for, or not at all.
 
 // checkConverged checks that a sync has left nothing to be done.
 func checkConverged(t *testing.T, s *Store, dir string, r *SyncReport) {
@@ -361,64 +200,4 @@ func failing(t *testing.T, address, service string) (status *atomic.Int64, throu
 	}))
 	t.Cleanup(front.Close)
 	return status, front.URL + u.Path
-}
-
-// TestAHostileRepository: what no skein writes comes over a real line, as a
-// person with a git of their own would make it, with a file that is small on
-// the wire and 4 MB when it is unpacked.
-func TestAHostileRepository(t *testing.T) {
-	dir, address := bareRemote(t)
-	s := synced(t, address)
-	say(t, s, "mary", "before")
-	sync1(t, s, SyncOptions{})
-	blob := func(text string) string {
-		name := filepath.Join(t.TempDir(), "file")
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return git(t, dir, "hash-object", "-w", name)
-	}
-	harmless := blob("x")
-	var entries strings.Builder
-	entries.WriteString(git(t, dir, "ls-tree", "main") + "\n")
-	wants := map[string]string{"link": "120000", "module": "160000", "run": "100755", "A": "capitals", "huge": "takes 4194304 bytes"}
-	fmt.Fprintf(&entries, "120000 blob %s\tlink\n", blob("/etc/passwd"))
-	fmt.Fprintf(&entries, "160000 commit %s\tmodule\n", git(t, dir, "rev-parse", "main"))
-	fmt.Fprintf(&entries, "100755 blob %s\trun\n100644 blob %s\tA\n100644 blob %s\ta\n", harmless, harmless, harmless)
-	fmt.Fprintf(&entries, "100644 blob %s\thuge\n", blob(strings.Repeat("\x00", 4<<20)))
-	tree := strings.TrimSpace(string(gitInput(t, dir, entries.String(), "mktree", "--missing")))
-	raw := string(gitInput(t, dir, "", "cat-file", "tree", tree))
-	id := plumbing.NewHash(harmless)
-	for _, name := range []string{".GIT", ".."} { // git itself makes no such tree
-		raw = "100644 " + name + "\x00" + string(id[:]) + raw
-		wants[name] = "some systems take its name"
-	}
-	tree = strings.TrimSpace(string(gitInput(t, dir, raw, "hash-object", "-t", "tree", "-w", "--literally", "--stdin")))
-	evil := git(t, dir, "-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-p", "main", "-m", "gift", tree)
-	git(t, dir, "update-ref", "refs/heads/main", evil)
-	m := say(t, s, "mary", "meanwhile")
-
-	r := sync1(t, s, SyncOptions{})
-	for name, want := range wants {
-		found := false
-		for _, refused := range r.Refused {
-			found = found || (refused.Path == name || name == "A" && refused.Path == "a") && strings.Contains(refused.Reason, want)
-		}
-		if !found {
-			t.Errorf("%s is not refused as %q: %v", name, want, r.Refused)
-		}
-	}
-	if len(r.Held) != 1 || git(t, dir, "rev-parse", "main") != evil {
-		t.Fatalf("%+v", r)
-	}
-	if h := checkQuiet(t, s); len(h.ids) != 2 {
-		t.Fatalf("%d of 2 messages", len(h.ids))
-	}
-	sync1(t, s, SyncOptions{Repair: true})
-	if got, err := s.Deliveries(m); err != nil || !got[0].Pushed {
-		t.Fatal(got, err)
-	}
-	if h := checkBranch(t, dir, "main"); len(h.ids) != 2 {
-		t.Fatalf("the remote has %d of 2 messages", len(h.ids))
-	}
 }

@@ -30,6 +30,7 @@ func TestALook(t *testing.T) {
 	now := time.Now().Add(time.Hour).Truncate(time.Second)
 	s.now = func() time.Time { return now }
 	requests.Store(0)
+	k.noteChange(now) // by the sync
 	k.run(t.Context())
 	if n := requests.Load(); n != 1 {
 		t.Errorf("a look took %d requests", n)
@@ -126,4 +127,54 @@ func counted(t *testing.T, address string) (requests *atomic.Int64, through stri
 	}))
 	t.Cleanup(server.Close)
 	return requests, server.URL + to.Path
+}
+
+// TestWhenALookIsNotEnough: whatever there is to be done or to be found out, a
+// sync does it.
+func TestWhenALookIsNotEnough(t *testing.T) {
+	dir := bareDirectory(t)
+	s, other := synced(t, dir), synced(t, dir)
+	say(t, s, "mary", "hello")
+	sync1(t, s, SyncOptions{})
+	sync1(t, other, SyncOptions{})
+	good := s.readSyncState(dir)
+	looks := func(name string, k *keeper, want bool) {
+		t.Helper()
+		k.s, k.pace = s, Pace{}.withDefaults()
+		defer k.forgetWire()
+		if got := k.nothingNew(t.Context(), dir); got != want {
+			t.Errorf("%s: a look is enough: %v", name, got)
+		}
+	}
+	with := func(change func(*RemoteState)) {
+		t.Helper()
+		state := *good
+		change(&state)
+		if err := s.writeSyncState(&state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks("nothing", &keeper{}, true)
+	looks("it has failed", &keeper{failures: 1}, false)
+	looks("something is not seen yet", &keeper{unpushed: time.Now()}, false)
+	with(func(r *RemoteState) { r.Problem = "no key" })
+	looks("there was a problem", &keeper{}, false)
+	with(func(r *RemoteState) { r.LastSync = time.Time{} })
+	looks("it was never synced", &keeper{}, false)
+	with(func(*RemoteState) {})
+	unlock, err := s.lockSync(t.Context(), SyncOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks("another process syncs", &keeper{}, false)
+	unlock()
+	if err := other.Join(t.Context(), "bob"); err != nil { // moves agents, and not main
+		t.Fatal(err)
+	}
+	sync1(t, other, SyncOptions{})
+	looks("somebody has joined", &keeper{}, false)
+	sync1(t, s, SyncOptions{})
+	looks("nothing again", &keeper{}, true)
+	say(t, s, "mary", "more")
+	looks("there is something to push", &keeper{}, false)
 }

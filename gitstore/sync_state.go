@@ -126,7 +126,6 @@ func (s *Store) readSyncState(address string) *RemoteState {
 	if err != nil || json.Unmarshal(text, state) != nil || state.URL != fresh.URL {
 		return fresh
 	}
-	state.Unpushed = 0
 	if info, err := os.Stat(s.syncStatePath()); err == nil && info.ModTime().After(state.LastTry) {
 		state.looked(info.ModTime().UTC())
 	}

@@ -30,7 +30,8 @@ func bareRemoteIn(t *testing.T, root string) (dir, address string) {
 	git(t, root, "init", "-q", "--bare", "-b", "main", dir)
 	git(t, dir, "config", "http.receivepack", "true")
 	backend := &cgi.Handler{Path: filepath.Join(git(t, root, "--exec-path"), "git-http-backend"),
-		Dir: root, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}}
+		Stderr: io.Discard, // tests take repositories away, of which it would tell whoever runs them
+		Dir:    root, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body) // CGI wants to know the length, which a large push does not tell
 		if err == nil {
