@@ -39,7 +39,6 @@ func TestByGit(t *testing.T) {
 		"line that is cut":   TestALineIsCutAtEachKilobyte,
 		"refusing server":    TestAServerThatAnswersOtherwise,
 		"hostile content":    TestAHostileRepository,
-		"unseen commits":     TestWhatNobodyLookedAt,
 		"day alone":          TestADayAlone,
 		"full remote":        TestAFullRemote,
 		"large push":         TestAPushMayBeTooLarge,
