@@ -187,11 +187,11 @@ func (r *syncRun) noteHeld() {
 		}
 	}
 	if n > 0 {
-		r.report.Notes = append(r.report.Notes, fmt.Sprintf(`held back before and not pushed: %d; "skein remote show" says what and why, "skein sync --retry" tries again`, n))
+		r.note(fmt.Sprintf(`held back before and not pushed: %d; "skein remote show" says what and why, "skein sync --retry" tries again`, n))
 	}
 	for _, bar := range r.holds.bars {
 		if bar.Inbox != "" {
-			r.report.Notes = append(r.report.Notes, bar.String())
+			r.note(bar.String())
 		}
 	}
 }

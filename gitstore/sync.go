@@ -42,21 +42,6 @@ type SyncOptions struct {
 	pause func(context.Context, time.Duration) error // before another attempt; nil: pause
 }
 
-// SyncReport says what a sync has done.
-type SyncReport struct {
-	Remote   string    // the address, without a password
-	Fetched  int       // events that came
-	Older    int       // commits that came after they had been left away
-	Replayed int       // events of this store that were committed again on top of them
-	Pushed   int       // events that the remote has now and had not before
-	Pushes   int       // attempts to push, those that were too late as well
-	Refused  []Refusal // what came and is not believed
-	Held     []string  // sentences: branches that were not pushed, and why
-	HeldBack []Held    // events that the remote has refused, one by one, in this sync
-	Notes    []string  // sentences: what else there is to know
-	Rescued  []string  // refs that keep what a rewritten history has replaced
-}
-
 // ErrSyncing says that another process is syncing this store.
 var ErrSyncing = errors.New("another process is syncing this store")
 
@@ -127,6 +112,7 @@ type syncRun struct {
 	w      wire
 	o      SyncOptions
 	report *SyncReport
+	done   done
 	holds  *holds
 	id     string // of this replica, by which its inboxes are named
 }
@@ -145,7 +131,7 @@ func (s *Store) syncOver(ctx context.Context, w wire, o SyncOptions) (*SyncRepor
 	if err != nil {
 		return report, err
 	}
-	run := &syncRun{s, w, o, report, holds, id}
+	run := &syncRun{s: s, w: w, o: o, report: report, holds: holds, id: id}
 	if err := run.checkDepth(); err != nil {
 		return report, err
 	}
@@ -196,8 +182,8 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 	if r.o.Fold {
 		a.packs = nil // inboxes are not taken over as they are
 	}
-	r.report.Held, r.report.Refused, r.report.Notes = nil, nil, nil
-	branches, err := r.s.inspectAll(ctx, a, r.o, r.report)
+	r.beginReport()
+	branches, err := r.inspectAll(ctx, a)
 	if err == nil {
 		err = r.inspectOlder(ctx, a, branches)
 	}
@@ -221,81 +207,24 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 }
 
 // inspectAll looks at all branches of the remote.
-func (s *Store) inspectAll(ctx context.Context, a *arrival, o SyncOptions, report *SyncReport) ([]*replica, error) {
+func (r *syncRun) inspectAll(ctx context.Context, a *arrival) ([]*replica, error) {
 	var branches []*replica
 	for _, ref := range syncBranches {
-		tracked, known, err := s.knownTip(ref)
+		tracked, known, err := r.s.knownTip(ref)
 		if err != nil {
 			return nil, err
 		}
-		if !known.IsZero() && a.tips[ref].IsZero() && !o.Restore {
+		if !known.IsZero() && a.tips[ref].IsZero() && !r.o.Restore {
 			return nil, fmt.Errorf("the remote has lost its branch %s; sync with --restore to put it back from this store, or skein remote remove to leave it so", ref.Short())
 		}
-		in, err := s.inspect(ctx, a, ref, o.Repair)
+		in, err := r.s.inspect(ctx, a, ref, r.o.Repair)
 		if err != nil {
 			return nil, err
 		}
-		if in.future > 0 {
-			report.Notes = append(report.Notes, fmt.Sprintf("%d events of branch %s come from a machine whose clock is more than a day ahead; they are taken, and sort after what is written now", in.future, ref.Short()))
-		}
-		report.Refused = append(report.Refused, in.refused...)
-		if in.more > 0 {
-			report.Notes = append(report.Notes, fmt.Sprintf("%d more refusals are not listed", in.more))
-		}
+		r.noteRefused(in)
 		branches = append(branches, &replica{inspection: in, tracked: tracked, known: known})
 	}
 	return branches, nil
-}
-
-// foresee tells what a sync would do.
-func (r *syncRun) foresee(ctx context.Context, branches []*replica) error {
-	for _, b := range branches {
-		r.report.Fetched += len(b.events)
-		if cut, err := r.cutOff(ctx, b); err != nil {
-			return err
-		} else if cut {
-			continue
-		}
-		ours, err := r.s.tip(b.ref)
-		if err != nil {
-			return err
-		}
-		shared := b.tip
-		if len(b.commits) > 0 {
-			shared = b.base
-		}
-		n, err := r.s.ahead(ctx, ours, shared)
-		if err != nil {
-			return err
-		}
-		switch {
-		case !b.clean():
-			r.report.Held = append(r.report.Held, heldSentence(b))
-		case n < 0: // what is ours since the histories parted
-			if err := r.foreseeParted(ctx, b, ours); err != nil {
-				return err
-			}
-		default:
-			n = max(0, n-r.holds.count(b.ref))
-			r.report.Pushed += n
-			if len(b.commits) > 0 {
-				r.report.Replayed += n
-			}
-		}
-	}
-	r.noteHeld()
-	return nil
-}
-
-func (r *syncRun) foreseeParted(ctx context.Context, b *replica, ours plumbing.Hash) error {
-	r.report.Notes = append(r.report.Notes, fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", b.ref.Short()))
-	if b.fresh(b.tip) {
-		return nil
-	}
-	lacks, err := r.s.missing(ctx, b.ref, ours, b.tip)
-	r.report.Replayed += len(lacks)
-	r.report.Pushed += len(lacks)
-	return err
 }
 
 // accept takes over what came and puts ours on top of it.
@@ -306,21 +235,14 @@ func (r *syncRun) accept(ctx context.Context, a *arrival, branches []*replica) e
 	}
 	for _, name := range rescued {
 		r.report.Rescued = append(r.report.Rescued, name)
-		r.report.Notes = append(r.report.Notes, "the remote's history was rewritten: ours as it was is kept in "+name+", and what the remote lacked is back on top")
+		r.noteDone("the remote's history was rewritten: ours as it was is kept in " + name + ", and what the remote lacked is back on top")
 	}
 	for _, b := range branches {
-		var n int
-		if b.clean() {
-			r.report.Fetched += len(b.events)
-			n, err = r.converge(ctx, b)
-			r.report.Replayed += n
-		} else {
-			n, err = r.s.pick(ctx, b)
-			r.report.Fetched += n
-		}
-		if err != nil {
+		r.noteOlder(b)
+		if err := r.unite(ctx, b); err != nil {
 			return fmt.Errorf("bring branch %s together with the remote's: %w", b.ref.Short(), err)
 		}
+		r.noteFuture(b)
 		if err := r.s.follow(ctx, b); err != nil {
 			return err
 		}
@@ -330,12 +252,15 @@ func (r *syncRun) accept(ctx context.Context, a *arrival, branches []*replica) e
 	return nil
 }
 
-// ahead counts the events from an older commit, or the beginning if that is
-// zero, to a newer one; -1 if the older one is not in its history.
-func (s *Store) ahead(ctx context.Context, newer, older plumbing.Hash) (int, error) {
-	n, err := s.distance(ctx, newer, older)
-	if older.IsZero() {
-		n-- // the root is no event
+// unite makes the branch of this store hold what it may of the remote's.
+func (r *syncRun) unite(ctx context.Context, b *replica) error {
+	if !b.clean() {
+		n, err := r.s.pick(ctx, b)
+		r.report.Fetched += n
+		return err
 	}
-	return n, err
+	r.report.Fetched += len(b.events)
+	n, err := r.converge(ctx, b)
+	r.noteReplayed(b.ref, n)
+	return err
 }

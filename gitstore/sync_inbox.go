@@ -163,17 +163,17 @@ func (r *syncRun) fold(ctx context.Context, a *arrival) error {
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			r.report.Notes = append(r.report.Notes, fmt.Sprintf("branch %s is left alone: %v", ref.Short(), err))
+			r.note(fmt.Sprintf("branch %s is left alone: %v", ref.Short(), err))
 			continue
 		}
-		r.report.Refused = append(r.report.Refused, in.refused...)
+		r.noteRefused(in)
 		n, err := r.s.pick(ctx, &replica{inspection: in})
 		if err != nil {
 			return fmt.Errorf("take in branch %s: %w", ref.Short(), err)
 		}
 		r.report.Fetched += n
 		if n > 0 {
-			r.report.Notes = append(r.report.Notes, fmt.Sprintf("%d of what came waited in branch %s", n, ref.Short()))
+			r.noteDone(fmt.Sprintf("%d of what came waited in branch %s", n, ref.Short()))
 		}
 	}
 	return nil

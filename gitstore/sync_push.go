@@ -115,7 +115,7 @@ func heldSentence(r *replica) string {
 func (r *syncRun) settle(ctx context.Context, a *arrival, l *outgoing, u remote.Update, refused error, alone bool) (again bool, err error) {
 	switch {
 	case refused == nil && len(l.commits) == 0:
-		r.report.Notes = append(r.report.Notes, fmt.Sprintf("the remote's branch %s was replaced by this store's", l.ref.Short()))
+		r.noteReplaced(l.replica)
 		return false, r.s.pushed(ctx, u)
 	case refused == nil:
 		return false, r.landed(ctx, l, len(l.commits))

@@ -66,21 +66,21 @@ func (r *syncRun) inspectOlder(ctx context.Context, a *arrival, branches []*repl
 	if !r.o.Unshallow {
 		return nil
 	}
-	r.report.Older = 0
 	if shallow, err := r.s.Shallow(); err != nil || !shallow {
-		r.report.Notes = append(r.report.Notes, "there is nothing older to bring: all of the history is here")
+		if r.report.Older == 0 {
+			r.note("there is nothing older to bring: all of the history is here")
+		}
 		return err
 	}
+	nothing := r.report.Older == 0
 	for _, b := range branches {
 		if b.older, err = r.s.inspectOlder(ctx, a, b.ref); err != nil {
 			return err
 		}
-		if b.older != nil {
-			r.report.Older += len(b.older.commits)
-		}
+		nothing = nothing && b.older == nil
 	}
-	if r.report.Older == 0 {
-		r.report.Notes = append(r.report.Notes, "there is nothing older to bring: the remote lacks it too")
+	if nothing {
+		r.note("there is nothing older to bring: the remote lacks it too")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path"
 	"slices"
 	"testing"
 	"time"
@@ -74,11 +75,17 @@ func (w *depotWire) fetch(_ context.Context, depth remote.Depth, refs ...plumbin
 	}
 	a := &arrival{tips: maps.Clone(w.d.tips), release: func() error { return nil }, close: func() error { return nil }}
 	came := brought{map[plumbing.Hash]thing{}}
-	for _, ref := range refs {
-		if depth == 0 {
-			w.collect(w.d.tips[ref], came.objects)
-		} else {
-			a.shallow = append(a.shallow, w.collectPart(w.d.tips[ref], depth, came.objects)...)
+	for ref, tip := range w.d.tips {
+		asked := func(pattern plumbing.ReferenceName) bool {
+			ok, err := path.Match(pattern.String(), ref.String())
+			return ok && err == nil
+		}
+		switch {
+		case !slices.ContainsFunc(refs, asked):
+		case depth == 0:
+			w.collect(tip, came.objects)
+		default:
+			a.shallow = append(a.shallow, w.collectPart(tip, depth, came.objects)...)
 		}
 	}
 	a.objects, a.count = came, len(came.objects)
