@@ -85,7 +85,8 @@ type keeper struct {
 	tried    time.Time // when its last sync or look ended
 	after    time.Time // it does nothing before
 	failures int       // since a sync was good
-	unpushed time.Time // since when there is something that no sync has seen; zero: there is nothing
+	unpushed bool      // there is something that no sync has seen
+	since    time.Time // since when; zero: since before this process began
 
 	wire    *gitWire // for looks, with what is open to the remote
 	address string   // of the wire
@@ -113,11 +114,11 @@ func (k *keeper) watch(ctx context.Context) (begun bool) {
 	return true
 }
 
-// noteChange notes that there may be something to push. Of commits that a sync
-// itself has brought there is nothing.
-func (k *keeper) noteChange(now time.Time) {
-	if done, err := k.s.allPushed(); (err != nil || !done) && k.unpushed.IsZero() {
-		k.unpushed = now
+// noteChange notes that there may be something to push, and since when. Of
+// commits that a sync itself has brought there is nothing.
+func (k *keeper) noteChange(since time.Time) {
+	if done, err := k.s.allPushed(); (err != nil || !done) && !k.unpushed {
+		k.unpushed, k.since = true, since
 	}
 }
 
@@ -129,8 +130,8 @@ func (k *keeper) due(now time.Time) time.Duration {
 	}
 	state := k.s.readSyncState(address)
 	next := later(state.LastTry, k.tried).Add(k.between(now, state))
-	if !k.unpushed.IsZero() {
-		push := later(k.unpushed.Add(k.pace.Debounce), state.LastPush.Add(k.pace.Gap))
+	if k.unpushed {
+		push := later(k.since.Add(k.pace.Debounce), state.LastPush.Add(k.pace.Gap))
 		next = now.Add(min(next.Sub(now), push.Sub(now)))
 	}
 	wait := later(next, later(k.after, state.NotSoon)).Sub(now)
@@ -164,7 +165,7 @@ func (k *keeper) run(ctx context.Context) {
 		return
 	}
 	if k.starts {
-		k.noteChange(time.Time{}.Add(1)) // long ago
+		k.noteChange(time.Time{})
 	}
 	if k.due(k.s.now()) > 0 {
 		return // another process has just looked
@@ -183,7 +184,7 @@ func (k *keeper) run(ctx context.Context) {
 		k.failures++
 		k.after = k.tried.Add(max(k.pace.Every, k.wait()))
 	default:
-		k.failures, k.after, k.unpushed = 0, time.Time{}, time.Time{}
+		k.failures, k.after, k.unpushed = 0, time.Time{}, false
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *Store) expect() (done func()) {
 // Whatever else it finds is for a sync, which says so better.
 func (k *keeper) nothingNew(ctx context.Context, address string) bool {
 	state := k.s.readSyncState(address)
-	if k.failures > 0 || state.Problem != "" || state.LastSync.IsZero() || !k.unpushed.IsZero() {
+	if k.failures > 0 || state.Problem != "" || state.LastSync.IsZero() || k.unpushed {
 		return false
 	}
 	if done, err := k.s.allPushed(); err != nil || !done {
