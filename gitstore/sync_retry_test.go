@@ -26,26 +26,56 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// A rule says how long to wait at most after so many attempts in vain, of which
+// the last one took some time.
+type rule func(vain int, took time.Duration) time.Duration
+
+// doubling is the usual rule: from the time of so many attempts on, twice as much
+// each time.
+func doubling(attempts time.Duration) rule {
+	return func(vain int, took time.Duration) time.Duration {
+		return min(mostSpread, attempts*max(leastAttempt, took)<<(vain-1))
+	}
+}
+
+// stretched is our rule, wider or narrower.
+func stretched(by float64) rule {
+	return func(vain int, took time.Duration) time.Duration {
+		return time.Duration(by * float64(spread(vain, took)))
+	}
+}
+
 // TestAttemptsOfACrowd: fifty machines that begin at once, on a host with two
 // processors which their attempts slow each other down on, get through with
-// three attempts each; and two of them with two, in a second and a half.
+// three attempts each; and two of them with two, in a second and a half. With
+// -v it says what other rules would cost.
 func TestAttemptsOfACrowd(t *testing.T) {
 	for _, c := range []struct {
+		name     string
+		rule     rule
 		machines int
-		attempts float64       // of each, on average
+		attempts float64       // of each, on average; 0: this rule is not ours
 		within   time.Duration // all of them
 	}{
-		{2, 1.5, 1600 * time.Millisecond},
-		{50, 3, 40 * time.Second},
+		{"ours", spread, 2, 1.5, 1600 * time.Millisecond},
+		{"ours", spread, 50, 3, 40 * time.Second},
+		{"half as wide", stretched(0.5), 50, 0, 0},
+		{"twice as wide", stretched(2), 50, 0, 0},
+		{"doubling from 1 attempt", doubling(1), 50, 0, 0},
+		{"doubling from 2 attempts", doubling(2), 50, 0, 0},
+		{"doubling from 14 attempts", doubling(14), 50, 0, 0},
 	} {
+		if c.attempts == 0 && !testing.Verbose() {
+			continue
+		}
 		tries, took, rounds := 0, time.Duration(0), 20
 		for seed := range rounds {
-			n, end := simulate(c.machines, uint64(seed))
+			n, end := simulate(c.machines, uint64(seed), c.rule)
 			tries, took = tries+n, max(took, end)
 		}
 		mean := float64(tries) / float64(rounds*c.machines)
-		t.Logf("%d machines: %.2f attempts each, all done after %s at most", c.machines, mean, took)
-		if mean > c.attempts || took > c.within {
+		t.Logf("%-25s  %2d machines  %4.2f attempts each  all done after %5.1f s at most", c.name, c.machines, mean, took.Seconds())
+		if c.attempts > 0 && (mean > c.attempts || took > c.within) {
 			t.Errorf("%d machines took %.2f attempts each, want %.2f, and up to %s, want %s", c.machines, mean, c.attempts, took, c.within)
 		}
 	}
@@ -75,14 +105,15 @@ type simMachine struct {
 // simCrowd is a simulation under way.
 type simCrowd struct {
 	random   *rand.Rand
+	rule     rule
 	machines []simMachine
 	now      time.Duration
 	landed   int // pushes
 }
 
 // simulate returns how many attempts a crowd makes, and how long it takes.
-func simulate(machines int, seed uint64) (tries int, now time.Duration) {
-	c := &simCrowd{random: rand.New(rand.NewPCG(seed, 0)), machines: make([]simMachine, machines)}
+func simulate(machines int, seed uint64, rule rule) (tries int, now time.Duration) {
+	c := &simCrowd{random: rand.New(rand.NewPCG(seed, 0)), rule: rule, machines: make([]simMachine, machines)}
 	for i := range c.machines {
 		c.machines[i].left = c.takes(simLook)
 	}
@@ -122,7 +153,7 @@ func (c *simCrowd) advance(m *simMachine) {
 		m.seen = c.landed
 	case m.seen != c.landed: // too late
 		m.tries++
-		m.until = c.now + time.Duration(c.random.Int64N(int64(spread(m.tries, c.now-m.began))))
+		m.until = c.now + time.Duration(c.random.Int64N(int64(c.rule(m.tries, c.now-m.began))))
 		m.stage, m.left, m.began = 0, c.takes(simLook), m.until
 	case m.stage == 1:
 		m.stage, m.left = 2, c.takes(simMove)
