@@ -139,48 +139,58 @@ func (s *Store) newGitWire(address string, progress func(string)) *gitWire {
 const adoptFrom = 1 << 20
 
 func (w *gitWire) fetch(ctx context.Context, depth remote.Depth, branches ...plumbing.ReferenceName) (a *arrival, err error) {
-	dir, err := w.s.newQuarantine()
-	if err != nil {
+	if w.dir, err = w.s.newQuarantine(); err != nil {
 		return nil, fmt.Errorf("make a quarantine: %w", err)
 	}
-	w.dir = dir
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.remove())
-		}
-	}()
 	tips, held, err := w.bring(ctx, depth, branches)
+	switch {
+	case err != nil:
+	case held != nil:
+		a = w.held(held)
+	default:
+		a, err = w.kept(depth)
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.remove())
 	}
-	if held != nil {
-		return &arrival{tips: tips, objects: held, fresh: func(h plumbing.Hash) bool { _, ok := held[h]; return ok }, count: len(held),
-			release: func() error { return nil }, close: w.remove}, nil
-	}
-	q, err := odb.Open(dir, odb.Options{FS: w.s.opts.FS, NoSync: true, Logger: w.s.log})
+	a.tips = tips
+	return a, nil
+}
+
+// held is what has come into memory.
+func (w *gitWire) held(came remote.Objects) *arrival {
+	fresh := func(h plumbing.Hash) bool { _, ok := came[h]; return ok }
+	return &arrival{objects: came, fresh: fresh, count: len(came), release: func() error { return nil }, close: w.remove}
+}
+
+// kept is what has come into the quarantine.
+func (w *gitWire) kept(depth remote.Depth) (a *arrival, err error) {
+	q, err := odb.Open(w.dir, odb.Options{FS: w.s.opts.FS, NoSync: true, Logger: w.s.log})
 	if err != nil {
 		return nil, fmt.Errorf("open what was fetched: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, q.Close())
+		}
+	}()
 	came, err := q.Objects()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("list what was fetched: %w", err), q.Close())
+		return nil, fmt.Errorf("list what was fetched: %w", err)
 	}
 	fresh := make(map[plumbing.Hash]bool, len(came))
 	for _, h := range came {
 		fresh[h] = true
 	}
-	a = &arrival{tips: tips, objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came), came: came,
+	a = &arrival{objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came), came: came,
 		release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}
 	if depth > 0 { // unasked, nothing may be left away
-		a.shallow, err = q.Shallow()
+		if a.shallow, err = q.Shallow(); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		a.packs, err = worthAdopting(dir)
-	}
-	if err != nil {
-		return nil, errors.Join(err, q.Close())
-	}
-	return a, nil
+	a.packs, err = worthAdopting(w.dir)
+	return a, err
 }
 
 // bring fetches into the quarantine, or, where it is little, into memory.

@@ -39,9 +39,6 @@ func (a *app) profile(o *serveOptions) (*tools.Profile, error) {
 	if !known {
 		return nil, usageError{fmt.Errorf("--profile: there is no %q; choose one of %s", o.profile, strings.Join(profiles.Names, ", "))}
 	}
-	if o.client != "" && (o.profile != "relay" || !slices.Contains(relayClients, o.client)) {
-		return nil, usageError{errors.New("--client: goes with --profile relay, and is desktop or code")}
-	}
 	settings := profiles.Settings{Alerts: a.err, Notify: hooks.Notify, Notice: noticeIn(os.Getenv("CLAUDE_PROJECT_DIR"))}
 	named := os.Getenv(env.store)
 	if o.profile == "dispatch" {

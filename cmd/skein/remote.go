@@ -26,7 +26,15 @@ can read every message, so make it a private one.`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	add := &cobra.Command{
+	for _, c := range []*cobra.Command{newRemoteAddCmd(a), newRemoteShowCmd(a), newRemoteRemoveCmd(a)} {
+		a.jsonFlag(c)
+		cmd.AddCommand(c)
+	}
+	return cmd
+}
+
+func newRemoteAddCmd(a *app) *cobra.Command {
+	return &cobra.Command{
 		Use:   "add URL",
 		Short: "Give the store a remote",
 		Long: `Give the store a remote, in place of the one it may have. Nothing is sent yet:
@@ -36,7 +44,10 @@ can read every message, so make it a private one.`,
 		Args: takes(1, 1, "the address of a git repository"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runRemoteAdd(cmd, a, args[0]) },
 	}
-	show := &cobra.Command{
+}
+
+func newRemoteShowCmd(a *app) *cobra.Command {
+	return &cobra.Command{
 		Use:     "show",
 		Short:   "Show the remote and how far it is",
 		Long:    `Show the remote's address, when the store was last synced, what the remote does not have yet, and what keeps it from that.`,
@@ -44,7 +55,10 @@ can read every message, so make it a private one.`,
 		Args:    takes(0, 0, ""),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runRemoteShow(cmd.Context(), a) },
 	}
-	remove := &cobra.Command{
+}
+
+func newRemoteRemoveCmd(a *app) *cobra.Command {
+	return &cobra.Command{
 		Use:     "remove",
 		Short:   "Sync with nothing any more",
 		Long:    `Forget the remote. Neither it nor the store loses anything.`,
@@ -52,11 +66,6 @@ can read every message, so make it a private one.`,
 		Args:    takes(0, 0, ""),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runRemoteRemove(cmd.Context(), a) },
 	}
-	for _, c := range []*cobra.Command{add, show, remove} {
-		a.jsonFlag(c)
-		cmd.AddCommand(c)
-	}
-	return cmd
 }
 
 // remoteAddress checks an address. That of a directory becomes absolute, since

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,22 +67,18 @@ is $BROKER_PORT, else 3210. Requests need the token that lies in the store's
 	return cmd
 }
 
-func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
+func runServe(cmd *cobra.Command, a *app, o *serveOptions) error {
+	if err := o.check(cmd); err != nil {
+		return err
+	}
 	if o.setupCode {
-		if o.profile != "relay" {
-			return usage(cmd, "--setup-code: goes with --profile relay")
-		}
 		return a.setupCode()
 	}
 	var profile *tools.Profile
-	if o.profile != "" || o.client != "" {
+	if o.profile != "" {
+		var err error
 		if profile, err = a.profile(o); err != nil {
 			return err
-		}
-	}
-	for _, set := range o.toolsets {
-		if set != tools.Admin {
-			return usage(cmd, "--toolsets: there is no set %q; there is %s", set, tools.Admin)
 		}
 	}
 	logger, done, err := a.logger()
@@ -88,12 +87,45 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 	}
 	defer done()
 	ctx := cmd.Context()
+	syncing := newSyncer(ctx)
+	open := a.servedStore(ctx, logger, profile, syncing)
+	options := tools.Options{
+		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
+		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Toolsets: o.toolsets, Profile: profile,
+	}
+	if o.http != "" {
+		return a.serveHTTP(ctx, o.http, options, open, syncing.end)
+	}
+	idle := time.Duration(0)
+	if o.profile == "relay" {
+		idle = profiles.RelayIdle
+	}
+	return a.serveStdio(ctx, tools.New(open, options), idle, syncing.end)
+}
+
+// check refuses flags that do not go together.
+func (o *serveOptions) check(cmd *cobra.Command) error {
+	if o.setupCode && o.profile != "relay" {
+		return usage(cmd, "--setup-code: goes with --profile relay")
+	}
+	if o.client != "" && (o.profile != "relay" || !slices.Contains(relayClients, o.client)) {
+		return usage(cmd, "--client: goes with --profile relay, and is desktop or code")
+	}
+	for _, set := range o.toolsets {
+		if set != tools.Admin {
+			return usage(cmd, "--toolsets: there is no set %q; there is %s", set, tools.Admin)
+		}
+	}
+	return nil
+}
+
+// servedStore opens the store, and keeps it in sync from then on.
+func (a *app) servedStore(ctx context.Context, logger *slog.Logger, profile *tools.Profile, syncing *syncer) func() (*gitstore.Store, error) {
 	twice := duplicates
 	if profile != nil { // the systems whose tools these are know nothing of it
 		twice = 0
 	}
-	syncing := newSyncer(ctx)
-	open := func() (*gitstore.Store, error) {
+	return func() (*gitstore.Store, error) {
 		s, err := gitstore.Open(ctx, gitstore.Options{
 			Dir: a.cfg.Store, NoMirror: !a.cfg.Mirror, NoIndex: a.cfg.NoIndex, Resident: true, Logger: logger,
 			Roster: a.cfg.Agents, PairLimit: a.cfg.PairLimit, Duplicates: twice,
@@ -103,27 +135,24 @@ func runServe(cmd *cobra.Command, a *app, o *serveOptions) (err error) {
 		}
 		return s, err
 	}
-	options := tools.Options{
-		Agent: a.servedAgent(), Folder: folder(), Session: os.Getenv("CLAUDE_CODE_SESSION_ID"),
-		Version: buildVersion().Version, Logger: logger, ReadOnly: o.readOnly, Toolsets: o.toolsets, Profile: profile,
-	}
-	if o.http != "" {
-		return a.serveHTTP(ctx, o.http, options, open, syncing.end)
-	}
+}
+
+// serveStdio serves one client, until it has said nothing for a while if idle is
+// not 0; ending runs before the store is closed.
+func (a *app) serveStdio(ctx context.Context, srv *tools.Server, idle time.Duration, ending func()) (err error) {
 	if isTerminal(a.in) {
 		a.note("this speaks MCP, for an agent's client to start; Ctrl-C ends it")
 	}
-	srv := tools.New(open, options)
 	defer func() {
-		syncing.end()
+		ending()
 		err = errors.Join(err, srv.Close())
 	}()
-	if o.profile != "relay" {
+	if idle == 0 {
 		return srv.ServeStdio(ctx, a.in, a.out)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	return srv.ServeStdio(ctx, newIdleReader(a.in, profiles.RelayIdle, stop), a.out)
+	return srv.ServeStdio(ctx, newIdleReader(a.in, idle, stop), a.out)
 }
 
 // servedAgent is the agent that was named for this very server.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -72,25 +73,30 @@ func (c *call) push(ctx context.Context, updates []Update, outcome map[plumbing.
 			return nil, err
 		}
 	}
-	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
-	if adv.Capabilities.Supports(capability.Sideband64k) {
-		err = req.Capabilities.Set(capability.Sideband64k)
-	}
+	req, err := c.request(adv.Capabilities, moves, p.finish())
 	if err != nil {
 		return nil, err
+	}
+	report, err := s.ReceivePack(ctx, req)
+	if report == nil {
+		return nil, cmp.Or(err, io.ErrUnexpectedEOF)
+	}
+	return c.told(report, moves, outcome)
+}
+
+// request asks the remote to move its branches to what is in a pack.
+func (c *call) request(can *capability.List, moves []*move, pack []byte) (*packp.ReferenceUpdateRequest, error) {
+	req := packp.NewReferenceUpdateRequestFromCapabilities(can)
+	if can.Supports(capability.Sideband64k) {
+		if err := req.Capabilities.Set(capability.Sideband64k); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range moves {
 		req.Commands = append(req.Commands, &packp.Command{Name: m.Branch, Old: m.at, New: m.to})
 	}
-	req.Packfile, req.Progress = io.NopCloser(bytes.NewReader(p.finish())), c.said
-	report, err := s.ReceivePack(ctx, req)
-	if report == nil {
-		if err == nil {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	return c.told(report, moves, outcome)
+	req.Packfile, req.Progress = io.NopCloser(bytes.NewReader(pack)), c.said
+	return req, nil
 }
 
 // moves says what each update has to bring; one that has lost a race is noted.
