@@ -82,7 +82,11 @@ func (s *Store) CheckRemote(ctx context.Context) (string, error) {
 	case len(report.Held) > 0:
 		return "", errors.New(report.Held[0])
 	}
-	return fmt.Sprintf("%s answers; %d to fetch, %d to push", report.Remote, report.Fetched, report.Pushed), nil
+	says := fmt.Sprintf("%s answers; %d to fetch, %d to push", report.Remote, report.Fetched, report.Pushed)
+	if report.Moved != "" {
+		says += "; " + MovedSentence(report.Moved)
+	}
+	return says, nil
 }
 
 // CheckRights says whether the remote lets this user push, by pushing what it

@@ -77,6 +77,9 @@ func (s *Store) Sync(ctx context.Context, o SyncOptions) (*SyncReport, error) {
 	defer w.r.Close()
 	report, err := s.syncOver(ctx, w, o)
 	report.Remote = remote.Redact(address)
+	if report.Moved = w.r.Moved(); report.Moved != "" {
+		report.Notes = append(report.Notes, MovedSentence(report.Moved))
+	}
 	if !o.DryRun && ctx.Err() == nil {
 		s.noteSync(address, report, err)
 	}

@@ -21,6 +21,12 @@ type SyncReport struct {
 	HeldBack []Held    // events that the remote has refused, one by one, in this sync
 	Notes    []string  // sentences: what else there is to know
 	Rescued  []string  // refs that keep what a rewritten history has replaced
+	Moved    string    // the address to which the remote sends whoever asks there; "" if it does not
+}
+
+// MovedSentence says that a remote has another address now, and what to do.
+func MovedSentence(to string) string {
+	return fmt.Sprintf(`the remote has moved to %s; "skein remote add %s" has skein ask there at once`, to, to)
 }
 
 // done is what a sync has done, of which a later attempt of it sees nothing any

@@ -25,8 +25,9 @@ type RemoteState struct {
 	LastNews time.Time `json:"last_news"` // when one brought events, here or there; zero: never
 	LastPush time.Time `json:"last_push"` // when one has pushed, in vain as well; zero: never
 	Problem  string    `json:"problem"`   // what kept the last one from that; "" if nothing did
-	NotSoon  time.Time `json:"not_soon"`  // until when the remote has asked to be left alone; zero: it has not
+	NotSoon  time.Time `json:"not_soon"`  // until when the remote has asked to be left alone; zero: it has not, as far as the transport tells (remote.Error.After)
 	Lasting  bool      `json:"lasting"`   // the problem will not pass by itself
+	Moved    string    `json:"moved"`     // the address to which the remote sends whoever asks there; "" if it does not
 	Held     []Held    `json:"held"`      // events that the remote refuses
 	Barred   []Bar     `json:"barred"`    // branches to which it lets this machine not push
 }
@@ -154,6 +155,7 @@ func (s *Store) noteSync(address string, report *SyncReport, failure error) {
 	state := s.readSyncState(address)
 	state.LastTry = s.now().UTC()
 	state.NotSoon = notSoon(state.LastTry, failure)
+	state.Moved = report.Moved
 	if report.Fetched+report.Pushed > 0 {
 		state.LastNews = state.LastTry
 	}

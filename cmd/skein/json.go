@@ -43,8 +43,8 @@ the page:
   init                      {store, agent, created, remote, fetched, shallow}
   sync                      {remote, dry_run, fetched, replayed, pushed, pushes,
                              refused: [{branch, commit, path, reason}], held,
-                             notes, rescued, older}
-  remote                    {url, unpushed, last_try, last_sync, problem,
+                             notes, rescued, older, moved}
+  remote                    {url, unpushed, last_try, last_sync, problem, moved,
                              held: [{id, from, what, reason, since, again}],
                              barred: [{branch, inbox, reason, again}]}
   doctor                    {ok, checks: [{check, ok, says}]}

@@ -116,6 +116,7 @@ type jsonRemote struct {
 	LastTry  string     `json:"last_try,omitempty"`
 	LastSync string     `json:"last_sync,omitempty"`
 	Problem  string     `json:"problem,omitempty"`
+	Moved    string     `json:"moved,omitempty"`
 	Held     []jsonHeld `json:"held,omitempty"`
 	Barred   []jsonBar  `json:"barred,omitempty"`
 }
@@ -137,7 +138,7 @@ type jsonHeld struct {
 }
 
 func toJSONRemote(r *gitstore.RemoteState) jsonRemote {
-	return jsonRemote{r.URL, r.Unpushed, stampOrNone(r.LastTry), stampOrNone(r.LastSync), r.Problem,
+	return jsonRemote{r.URL, r.Unpushed, stampOrNone(r.LastTry), stampOrNone(r.LastSync), r.Problem, r.Moved,
 		convert(r.Held, func(h gitstore.Held) jsonHeld {
 			return jsonHeld{h.ID.String(), h.From, h.What, h.Reason, stampOrNone(h.Since), stampOrNone(h.Again)}
 		}),
@@ -178,6 +179,9 @@ func remoteText(r *gitstore.RemoteState) string {
 	}
 	if r.Unpushed > 0 {
 		fmt.Fprintf(&b, "%s not pushed yet\n", render.Count(r.Unpushed, "event"))
+	}
+	if r.Moved != "" {
+		b.WriteString("moved: " + render.Line(gitstore.MovedSentence(r.Moved)) + "\n")
 	}
 	if r.Problem != "" {
 		b.WriteString("problem: " + render.Line(r.Problem) + "\n")

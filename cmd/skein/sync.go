@@ -62,6 +62,7 @@ type jsonSync struct {
 	Notes    []string           `json:"notes"`
 	Rescued  []string           `json:"rescued"`
 	Older    int                `json:"older,omitempty"` // commits, with --unshallow
+	Moved    string             `json:"moved,omitempty"`
 }
 
 func runSync(ctx context.Context, a *app, o gitstore.SyncOptions) error {
@@ -90,7 +91,7 @@ func tells(r *gitstore.SyncReport) bool {
 // showSync prints a report. What was held back makes the command fail.
 func (a *app) showSync(r *gitstore.SyncReport, dry bool) error {
 	r.Held = append(r.Held, convert(r.HeldBack, gitstore.Held.String)...)
-	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued), r.Older}
+	result := jsonSync{r.Remote, dry, r.Fetched, r.Replayed, r.Pushed, r.Pushes, list(r.Refused), list(r.Held), list(r.Notes), list(r.Rescued), r.Older, r.Moved}
 	if err := a.show(result, func(render.Terminal) string { return syncText(r, dry) }); err != nil {
 		return err
 	}

@@ -115,6 +115,7 @@ func (w web) send(req *http.Request, l *login) (*http.Response, error) {
 		return nil, err
 	}
 	w.c.alive()
+	w.c.r.noteMove(req, res)
 	body := heardBody{res.Body, w.c.alive}
 	res.Body = body
 	if res.StatusCode >= http.StatusMultipleChoices {

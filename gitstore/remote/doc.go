@@ -39,8 +39,8 @@
 // git runs with a clean environment: variables of a git process that called us,
 // as from a hook, are left out. Nothing is ever asked on a terminal; ssh runs in
 // batch mode. Hooks, submodules, automatic maintenance, signing and file system
-// monitors are off, and only file, http, https and ssh are spoken, also after a
-// redirect. The user's own git configuration counts, with its rewriting of
+// monitors are off, only file, http, https and ssh are spoken, and no redirect is
+// followed but by way of moved.go. The user's own git configuration counts, with its rewriting of
 // addresses; that of the store does not. A git that says nothing for
 // [Remote.Idle] is ended with all its children, and so is one that brings more
 // than [Remote.MaxBytes].
@@ -70,6 +70,12 @@
 // A push walks back from what is pushed to where the remote's branch is, and
 // sends exactly what those commits add, directories as deltas on the ones
 // before; it moves a branch in steps of 32 MiB.
+//
+// # Addresses and logins
+//
+// A server that has given the repository another name sends whoever asks for the
+// old one on, and both transports go there; [Remote.Moved] says where that is. A
+// login goes to the server that it is for, and to no other.
 //
 // # Errors
 //

@@ -32,7 +32,7 @@ type Error struct {
 	Text   string // what git said, in one line
 
 	Protected bool          // it is about the branch: the remote would refuse whatever is pushed there
-	After     time.Duration // that the remote wants to be left alone; 0: it does not say
+	After     time.Duration // that the remote wants to be left alone; 0: it does not say, or git is spoken through, which does not pass it on
 
 	forbidden bool // the server knows who asks, and does not allow it
 	limit     bool // it is one of the built-in transport's, beyond which git may get

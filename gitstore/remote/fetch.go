@@ -84,11 +84,11 @@ func (r *Remote) fetch(ctx context.Context, dir string, depth Depth, branches []
 	// Nothing in a quarantine has to survive a power cut: who takes it over flushes it.
 	args := []string{"-c", "core.fsync=none", "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
 		"--no-show-forced-updates", "--progress"}
-	args = append(append(args, depth.arguments()...), "--", r.URL)
+	var specs []string
 	for _, ref := range branches {
-		args = append(args, "+"+ref.String()+":"+ref.String())
+		specs = append(specs, "+"+ref.String()+":"+ref.String())
 	}
-	_, err := r.run(ctx, dir, args...)
+	_, err := r.run(ctx, dir, order{options: append(args, depth.arguments()...), refs: specs})
 	return err
 }
 
@@ -119,14 +119,14 @@ func (r *Remote) List(ctx context.Context, dir string, branches ...plumbing.Refe
 // list asks where branches are and fetches nothing; those that are not there
 // are left out. dir is any repository.
 func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.ReferenceName) (Tips, error) {
-	args := []string{"ls-remote", "--", r.URL}
+	var names []string
 	for _, ref := range branches {
-		args = append(args, ref.String())
+		names = append(names, ref.String())
 	}
 	// A page of one line looks to git like an old server with an empty
 	// repository. One that speaks git sends packets, which are told here.
 	packets := filepath.Join(dir, "packets")
-	out, err := r.runWith(ctx, dir, []string{"GIT_TRACE_PACKET=" + packets}, args...)
+	out, err := r.run(ctx, dir, order{options: []string{"ls-remote"}, refs: names, env: []string{"GIT_TRACE_PACKET=" + packets}})
 	if err != nil {
 		return nil, err
 	}

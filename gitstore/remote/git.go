@@ -36,6 +36,7 @@ type Remote struct {
 	decided Transport       // Either: nothing is yet
 	web     *http.Transport // nil: nothing was asked over http yet
 	logins  logins
+	moved   string // where the server has sent a call on to; "": it has not
 }
 
 const (
@@ -65,7 +66,7 @@ var settings = []string{
 	"fetch.fsckObjects=false", "transfer.fsckObjects=false", "fetch.unpackLimit=1", "transfer.unpackLimit=1",
 	"fetch.writeCommitGraph=false", "fetch.prune=false", "gc.auto=0", "maintenance.auto=false",
 	"push.gpgSign=false", "push.followTags=false", "color.ui=false", "advice.pushUpdateRejected=false",
-	"http.lowSpeedLimit=1000", "http.lowSpeedTime=30", "core.bigFileThreshold=16m", "safe.bareRepository=all",
+	"http.followRedirects=false", "http.lowSpeedLimit=1000", "http.lowSpeedTime=30", "core.bigFileThreshold=16m", "safe.bareRepository=all",
 }
 
 // protocols are what git may speak, also where a remote redirects to.
@@ -134,17 +135,31 @@ func overSSH(address string) bool {
 	return ok && !strings.Contains(host, "/") && len(host) > 1 // one letter is a drive
 }
 
-// run executes git on the repository dir. It returns what git printed; an
-// error is an *Error, ErrNoGit, or that of ctx.
-func (r *Remote) run(ctx context.Context, dir string, args ...string) (string, error) {
-	return r.runWith(ctx, dir, nil, args...)
+// order is what git is to do: "git options -- address refs".
+type order struct {
+	options []string
+	refs    []string
+	env     []string // besides what every git is given
 }
 
-// runWith is run with more variables.
-func (r *Remote) runWith(ctx context.Context, dir string, env []string, args ...string) (string, error) {
+// run executes git on the repository dir. It returns what git printed; an
+// error is an *Error, ErrNoGit, or that of ctx.
+func (r *Remote) run(ctx context.Context, dir string, c order) (string, error) {
+	at := r.address()
+	out, _, err := r.runAt(ctx, dir, at, c)
+	if sentOn(err) {
+		if to := r.follow(ctx, dir, at); to != "" {
+			out, _, err = r.runAt(ctx, dir, to, c)
+		}
+	}
+	return out, err
+}
+
+// runAt is run at an address. said is what git wrote to standard error.
+func (r *Remote) runAt(ctx context.Context, dir, address string, c order) (out, said string, err error) {
 	git, err := exec.LookPath("git")
 	if err != nil {
-		return "", ErrNoGit
+		return "", "", ErrNoGit
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -152,9 +167,10 @@ func (r *Remote) runWith(ctx context.Context, dir string, env []string, args ...
 	for _, setting := range settings {
 		all = append(all, "-c", setting)
 	}
-	cmd := exec.CommandContext(ctx, git, append(all, args...)...)
+	all = slices.Concat(all, c.options, []string{"--", address}, c.refs)
+	cmd := exec.CommandContext(ctx, git, all...)
 	cmd.Dir = dir
-	cmd.Env = append(environment(r.Objects), env...)
+	cmd.Env = append(environment(r.Objects), c.env...)
 	if overSSH(r.URL) {
 		if command := sshCommand(ctx, git); command != "" {
 			cmd.Env = append(cmd.Env, "GIT_SSH_COMMAND="+command)
@@ -165,12 +181,12 @@ func (r *Remote) runWith(ctx context.Context, dir string, env []string, args ...
 	watch := &watcher{tell: r.Progress, idle: r.idle()}
 	watch.timer = time.AfterFunc(watch.idle, func() { end(errIdle) })
 	defer watch.timer.Stop()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, watch
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, watch
 	stop := r.limit(dir, end)
 	err = cmd.Run()
 	stop()
-	return out.String(), r.explain(ctx, err, watch.text())
+	return printed.String(), watch.text(), r.explain(ctx, err, watch.text())
 }
 
 func (r *Remote) idle() time.Duration {

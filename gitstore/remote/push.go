@@ -60,7 +60,7 @@ func (r *Remote) pushByGit(ctx context.Context, from string, updates []Update) (
 		}
 		specs = append(specs, u.New.String()+":"+u.Branch.String())
 	}
-	out, err := r.run(ctx, from, append(append(args, "--", r.URL), specs...)...)
+	out, err := r.run(ctx, from, order{options: args, refs: specs})
 	outcome := r.outcomes(out, err)
 	for _, u := range updates {
 		if _, told := outcome[u.Branch]; !told && err == nil {
