@@ -58,6 +58,10 @@ func (p *projection) stops(ctx context.Context, from, to plumbing.Hash) ([]plumb
 	if from == to {
 		return nil, nil
 	}
+	past, err := p.s.ancestry()
+	if err != nil {
+		return nil, err
+	}
 	var stops []plumbing.Hash
 	n := 0
 	h := to
@@ -68,7 +72,7 @@ func (p *projection) stops(ctx context.Context, from, to plumbing.Hash) ([]plumb
 		if n%p.step == 0 {
 			stops = append(stops, h)
 		}
-		c, err := p.s.commitInfo(h)
+		c, err := past.info(h)
 		if err != nil {
 			return nil, err
 		}

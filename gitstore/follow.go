@@ -46,10 +46,14 @@ func (s *Store) newer(ctx context.Context, last plumbing.Hash, show func(*Messag
 		commit plumbing.Hash
 		info   commitInfo
 	}
+	past, err := s.ancestry()
+	if err != nil {
+		return last, err
+	}
 	var news []brought
 	found := false
 	for h := tip; !h.IsZero() && !found; {
-		info, err := s.commitInfo(h)
+		info, err := past.info(h)
 		if err != nil {
 			return last, err
 		}

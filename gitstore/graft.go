@@ -216,11 +216,15 @@ func (s *Store) findCommits(ctx context.Context, from plumbing.Hash, grafts []gr
 	for i, g := range grafts {
 		wanted[g.event.ID] = append(wanted[g.event.ID], i)
 	}
+	past, err := s.ancestry()
+	if err != nil {
+		return err
+	}
 	for h := from; len(wanted) > 0 && !h.IsZero(); {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		raw, c, err := s.readCommit(h)
+		raw, c, err := past.read(h)
 		if err != nil {
 			return fmt.Errorf("%w; run skein verify", err)
 		}
@@ -337,6 +341,10 @@ func (s *Store) isAncestor(ctx context.Context, old, of plumbing.Hash) (bool, er
 // distance counts the commits from one back to an older one, or to the first
 // that is here if that is zero; -1 if the older one is not in its history.
 func (s *Store) distance(ctx context.Context, from, to plumbing.Hash) (n int, err error) {
+	past, err := s.ancestry()
+	if err != nil {
+		return 0, err
+	}
 	for ; from != to; n++ {
 		if from.IsZero() {
 			return -1, nil
@@ -344,7 +352,7 @@ func (s *Store) distance(ctx context.Context, from, to plumbing.Hash) (n int, er
 		if err := ctx.Err(); err != nil {
 			return 0, context.Cause(ctx)
 		}
-		c, err := s.commitInfo(from)
+		c, err := past.info(from)
 		if err != nil {
 			return 0, err
 		}

@@ -367,13 +367,13 @@ func (s *Store) history(ctx context.Context, visit func(plumbing.Hash, commitInf
 
 // historyFrom is history from a commit on.
 func (s *Store) historyFrom(ctx context.Context, h plumbing.Hash, visit func(plumbing.Hash, commitInfo) error) error {
-	var err error
+	past, err := s.ancestry()
 	for err == nil && !h.IsZero() {
 		if err = ctx.Err(); err != nil {
 			break
 		}
 		var c commitInfo
-		if c, err = s.commitInfo(h); err == nil {
+		if c, err = past.info(h); err == nil {
 			err = visit(h, c)
 			h = c.parent
 		}

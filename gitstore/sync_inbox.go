@@ -136,12 +136,16 @@ func (r *syncRun) another(l *outgoing) error {
 
 // count finds which events of what goes out the inbox has already.
 func (r *syncRun) count(out *outgoing) error {
+	past, err := r.s.ancestry()
+	if err != nil {
+		return err
+	}
 	at := out.lease
 	for range out.ids {
 		if at.IsZero() {
 			break
 		}
-		c, err := r.s.commitInfo(at)
+		c, err := past.info(at)
 		if err != nil {
 			return err
 		}

@@ -192,6 +192,10 @@ func (r *syncRun) readOutgoing(ctx context.Context, b *replica) (l *outgoing, mi
 	if err != nil {
 		return nil, false, err
 	}
+	past, err := r.s.ancestry()
+	if err != nil {
+		return nil, false, err
+	}
 	l = &outgoing{replica: b, to: b.ref}
 	free := false // something that may be pushed lies above
 	for at != b.tip {
@@ -201,7 +205,7 @@ func (r *syncRun) readOutgoing(ctx context.Context, b *replica) (l *outgoing, mi
 		if err := ctx.Err(); err != nil {
 			return nil, false, context.Cause(ctx)
 		}
-		c, err := r.s.commitInfo(at)
+		c, err := past.info(at)
 		if err != nil {
 			return nil, false, err
 		}

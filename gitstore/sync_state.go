@@ -74,11 +74,15 @@ func (s *Store) there(ref plumbing.ReferenceName, bars []Bar) ([]plumbing.Hash, 
 // aheadOf counts the events from any of some commits to a newer one, or from
 // the beginning.
 func (s *Store) aheadOf(ctx context.Context, at plumbing.Hash, known []plumbing.Hash) (n int, err error) {
+	past, err := s.ancestry()
+	if err != nil {
+		return 0, err
+	}
 	for ; !at.IsZero() && !slices.Contains(known, at); n++ {
 		if err := ctx.Err(); err != nil {
 			return 0, context.Cause(ctx)
 		}
-		c, err := s.commitInfo(at)
+		c, err := past.info(at)
 		if err != nil {
 			return 0, err
 		}

@@ -164,38 +164,56 @@ func (s *Store) rootTree(commit plumbing.Hash) (plumbing.Hash, error) {
 	return info.tree, err
 }
 
-// commitInfo reads a commit. Whoever walks through history does so by it, and
-// not by the parents in the bytes of commits: they need not be here.
+// commitInfo reads a commit. Whoever reads more than one walks (ancestry).
 func (s *Store) commitInfo(h plumbing.Hash) (commitInfo, error) {
-	_, info, err := s.readCommit(h)
+	past, err := s.ancestry()
+	if err != nil {
+		return commitInfo{}, fmt.Errorf("read commit %s: %w", h, err)
+	}
+	return past.info(h)
+}
+
+// ancestry is the history that is here, as one walk through it sees it. Whoever
+// walks does so by it, and not by the parents in the bytes of commits: they need
+// not be here.
+type ancestry struct {
+	s      *Store
+	begins map[plumbing.Hash]bool // commits with parents with which it begins
+}
+
+// ancestry looks up where history begins, once for a walk. The walk must begin at
+// a commit that was known before: what a branch moves to later may begin
+// elsewhere.
+func (s *Store) ancestry() (ancestry, error) {
+	begins, err := s.db.ShallowSet()
+	return ancestry{s, begins}, err
+}
+
+// info reads a commit.
+func (p ancestry) info(h plumbing.Hash) (commitInfo, error) {
+	_, info, err := p.read(h)
 	return info, err
 }
 
-// readCommit is commitInfo with the commit's bytes.
-func (s *Store) readCommit(h plumbing.Hash) (raw []byte, info commitInfo, err error) {
-	t, raw, err := s.db.Get(h)
+// read is info with the commit's bytes.
+func (p ancestry) read(h plumbing.Hash) (raw []byte, info commitInfo, err error) {
+	t, raw, err := p.s.db.Get(h)
 	if err != nil {
 		return nil, info, fmt.Errorf("read commit %s: %w", h, err)
 	}
 	if t != plumbing.CommitObject {
 		return nil, info, fmt.Errorf("object %s is a %s; a commit was expected", h, t)
 	}
-	if info, err = parseCommit(raw); err == nil {
-		err = s.cut(h, &info)
-	}
-	if err != nil {
+	if info, err = parseCommit(raw); err != nil {
 		return nil, info, fmt.Errorf("read commit %s: %w", h, err)
 	}
+	p.cut(h, &info)
 	return raw, info, nil
 }
 
 // cut takes the parent from a commit with which the history that is here begins.
-func (s *Store) cut(h plumbing.Hash, c *commitInfo) (err error) {
-	if c.parent.IsZero() {
-		return nil
-	}
-	if c.cut, err = s.db.IsShallow(h); c.cut {
+func (p ancestry) cut(h plumbing.Hash, c *commitInfo) {
+	if c.cut = p.begins[h] && !c.parent.IsZero(); c.cut {
 		c.parent = plumbing.ZeroHash
 	}
-	return err
 }

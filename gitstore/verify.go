@@ -108,6 +108,7 @@ func (v *verifier) tally(w *historian) {
 // branch is a branch's history.
 type branch struct {
 	ref     plumbing.ReferenceName
+	past    ancestry
 	commits []plumbing.Hash // newest first
 	whole   bool            // the last one is the first that there is
 }
@@ -137,12 +138,15 @@ func (v *verifier) list(ctx context.Context, b *branch) error {
 		v.problem("branch %s cannot be read: %v; restore the repository from a backup, or from another clone", b.ref.Short(), err)
 		return nil
 	}
+	if b.past, err = v.s.ancestry(); err != nil {
+		return err
+	}
 	for !h.IsZero() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		b.commits = append(b.commits, h)
-		_, c, err := v.commit(h)
+		_, c, err := b.commit(h)
 		if err != nil {
 			b.commits = b.commits[:len(b.commits)-1]
 			return v.unreadable(fmt.Sprintf("commit %s of branch %s, with all that is older,", h, b.ref.Short()), err)
@@ -155,8 +159,8 @@ func (v *verifier) list(ctx context.Context, b *branch) error {
 }
 
 // commit reads a commit.
-func (v *verifier) commit(h plumbing.Hash) (raw []byte, c commitInfo, err error) {
-	t, raw, err := v.s.db.Get(h)
+func (b *branch) commit(h plumbing.Hash) (raw []byte, c commitInfo, err error) {
+	t, raw, err := b.past.s.db.Get(h)
 	if err != nil {
 		return nil, c, err
 	}
@@ -166,7 +170,8 @@ func (v *verifier) commit(h plumbing.Hash) (raw []byte, c commitInfo, err error)
 	if c, err = parseCommit(raw); err != nil {
 		return nil, c, &brokenError{err}
 	}
-	return raw, c, v.s.cut(h, &c)
+	b.past.cut(h, &c)
+	return raw, c, nil
 }
 
 const (

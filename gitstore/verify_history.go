@@ -47,7 +47,7 @@ func (w *historian) check(ctx context.Context, at int) error {
 		}
 		return nil // what it was added to cannot be read; that is reported
 	}
-	_, parent, err := w.v.commit(w.b.commits[at+1])
+	_, parent, err := w.b.commit(w.b.commits[at+1])
 	if err != nil {
 		return w.v.unreadable("commit "+w.b.commits[at+1].String(), err)
 	}
@@ -60,7 +60,7 @@ func (w *historian) check(ctx context.Context, at int) error {
 
 func (w *historian) commit(h plumbing.Hash) ([]byte, commitInfo, error) {
 	w.objects++
-	return w.v.commit(h)
+	return w.b.commit(h)
 }
 
 // parents counts the parents in the bytes of a commit.

@@ -30,20 +30,28 @@ func (s *Storage) shallowPath() string { return filepath.Join(s.dir, "shallow") 
 // IsShallow tells whether the parents of a commit count as not there, though it
 // names them.
 func (s *Storage) IsShallow(commit plumbing.Hash) (bool, error) {
+	set, err := s.ShallowSet()
+	return set[commit], err
+}
+
+// ShallowSet returns the commits of Shallow, for a walk to ask of many. It is
+// looked whether the list is still the one that was read, and no more than that
+// if it is. The caller must not change the set, and nobody else does.
+func (s *Storage) ShallowSet() (map[plumbing.Hash]bool, error) {
 	s.shallow.mu.Lock()
 	defer s.shallow.mu.Unlock()
 	is := stampOf(s.shallowPath())
 	if is != s.shallow.read {
 		commits, err := s.Shallow()
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		s.shallow.read, s.shallow.commits = is, map[plumbing.Hash]bool{}
+		s.shallow.read, s.shallow.commits = is, make(map[plumbing.Hash]bool, len(commits))
 		for _, h := range commits {
 			s.shallow.commits[h] = true
 		}
 	}
-	return s.shallow.commits[commit], nil
+	return s.shallow.commits, nil
 }
 
 // Shallow returns the commits at which the history that is there begins; none
