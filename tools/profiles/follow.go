@@ -8,13 +8,15 @@ import (
 	"skein/gitstore/event"
 )
 
-// follow calls look now and after each change of the store, until ctx ends. A
-// store that cannot be watched is not followed: the calls say why.
+// follow calls look now and after each change of the store, until ctx ends; other
+// machines' mail counts as waited for. A store that cannot be watched is not
+// followed: the calls say why.
 func follow(ctx context.Context, st *gitstore.Store, look func()) {
 	moves, err := st.Watch(ctx)
 	if err != nil {
 		return
 	}
+	st.Expect(ctx)
 	for open := true; open; _, open = <-moves {
 		look()
 	}
