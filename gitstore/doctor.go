@@ -59,16 +59,22 @@ func (s *Store) CheckExport(ctx context.Context, full bool) (string, error) {
 	return "the files beside .git are as the messages", nil
 }
 
-// CheckIndex says whether the index answers.
+// CheckIndex says whether the index answers. One that is being built, as in a
+// store that has just come from a remote, will.
 func (s *Store) CheckIndex(ctx context.Context) (string, error) {
 	if s.projection == nil {
 		return "is not used", nil
 	}
-	ok, err := s.fromIndex(ctx, func(*index.View) error { return nil })
-	if err == nil && !ok {
-		err = errors.New(`the index does not answer, so that readers walk the tree; "skein verify" builds it anew`)
+	err := s.askIndex(ctx, func(*index.View) error { return nil })
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, errBehind):
+		return `is being built, a part of it by each command that reads, or by "skein serve"; "skein verify" does it at once`, nil
+	case err != nil:
+		return "", fmt.Errorf(`the index does not answer, so that readers walk the tree (%w); "skein verify" builds it anew`, err)
 	}
-	return "answers", err
+	return "answers", nil
 }
 
 // CheckRemote asks the remote, as a sync would that changes nothing.

@@ -100,26 +100,31 @@ var (
 // false if the answer must come from the tree. What answer returns as an error
 // is taken for one of the index, unless ctx has ended.
 func (s *Store) fromIndex(ctx context.Context, answer func(v *index.View) error) (ok bool, err error) {
-	p := s.projection
-	if p == nil {
+	if s.projection == nil {
 		return false, nil
 	}
-	v, err := p.view(ctx)
+	err = s.askIndex(ctx, answer)
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	return err == nil, nil
+}
+
+// askIndex is fromIndex where it counts why the index does not answer.
+func (s *Store) askIndex(ctx context.Context, answer func(v *index.View) error) error {
+	v, err := s.projection.view(ctx)
 	if err == nil {
 		if err = answer(v); err == nil {
 			err = v.Sound()
 		}
 		v.Close()
 	}
-	switch {
-	case ctx.Err() != nil:
-		return false, context.Cause(ctx)
-	case err == nil:
+	if err == nil {
 		s.read.release()
-		return true, nil
+	} else if ctx.Err() == nil {
+		s.projection.failed(ctx, err)
 	}
-	p.failed(ctx, err)
-	return false, nil
+	return err
 }
 
 // failed sees to what kept the index from answering.

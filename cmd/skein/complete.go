@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"skein/gitstore"
 	"skein/gitstore/event"
@@ -44,6 +45,32 @@ func (a *app) completeFlag(cmd *cobra.Command, flag string, list completer) {
 
 func completeFixed(cmd *cobra.Command, flag string, values []string) {
 	must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// completeNumbers keeps files from being offered for flags that are numbers.
+func completeNumbers(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Value.Type() == (number{}).Type() {
+			must(cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions))
+		}
+	})
+}
+
+// completeDirs offers directories, where one may stand for a repository.
+func completeDirs(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// completeNothing keeps files from being offered to commands that take no
+// arguments, and for their numbers.
+func completeNothing(cmd *cobra.Command) {
+	if cmd.ValidArgsFunction == nil && cmd.Args != nil && cmd.Args(cmd, []string{"any"}) != nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	completeNumbers(cmd)
+	for _, c := range cmd.Commands() {
+		completeNothing(c)
+	}
 }
 
 // must panics if a completion is registered for a flag that is not there,

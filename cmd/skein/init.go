@@ -35,6 +35,7 @@ space. "skein sync --unshallow" brings them later.`,
 	}
 	cmd.Flags().StringVar(&from, "from", "", "begin with what is in the git repository at this `URL`")
 	numberFlag(cmd.Flags(), &depth, "depth", "", 1, 0, "with no more than this many `commits` of each branch")
+	must(cmd.RegisterFlagCompletionFunc("from", completeDirs))
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -41,8 +41,9 @@ func newRemoteAddCmd(a *app) *cobra.Command {
 "skein sync" does that, and "skein serve" by itself.`,
 		Example: `  skein remote add git@github.com:mary/talk.git
   skein remote add /media/stick/talk.git`,
-		Args: takes(1, 1, "the address of a git repository"),
-		RunE: func(cmd *cobra.Command, args []string) error { return runRemoteAdd(cmd, a, args[0]) },
+		Args:              takes(1, 1, "the address of a git repository"),
+		ValidArgsFunction: completeDirs,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runRemoteAdd(cmd, a, args[0]) },
 	}
 }
 

@@ -52,6 +52,7 @@ through the commands below.`,
 	addSettingFlags(root.PersistentFlags())
 	a.completeSettings(root)
 	addCommands(root, a)
+	completeNothing(root)
 	root.AddCommand(newJSONTopic())
 	return root
 }

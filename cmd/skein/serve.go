@@ -64,6 +64,10 @@ is $BROKER_PORT, else 3210. Requests need the token that lies in the store's
 	flags.StringVar(&o.client, "client", "", "with --profile relay: be `desktop` or code")
 	flags.BoolVar(&o.setupCode, "setup-code", false, "with --profile relay: give Claude Code the command /get, and end")
 	flags.StringVar(&o.http, "http", "", "listen for HTTP at this `address` instead")
+	completeFixed(cmd, "toolsets", []string{tools.Admin})
+	completeFixed(cmd, "profile", profiles.Names)
+	completeFixed(cmd, "client", relayClients)
+	must(cmd.RegisterFlagCompletionFunc("http", cobra.NoFileCompletions))
 	return cmd
 }
 
