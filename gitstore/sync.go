@@ -194,7 +194,7 @@ func (r *syncRun) once(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	if r.o.DryRun {
-		return false, r.foresee(ctx, branches)
+		return false, r.foresee(ctx, a, branches)
 	}
 	if err := r.accept(ctx, a, branches); err != nil {
 		return false, err

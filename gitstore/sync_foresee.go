@@ -5,20 +5,101 @@ import (
 	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/event"
 )
 
 // foresee tells what a sync would do.
-func (r *syncRun) foresee(ctx context.Context, branches []*replica) error {
+func (r *syncRun) foresee(ctx context.Context, a *arrival, branches []*replica) error {
+	coming := map[event.ID]bool{}
 	for _, b := range branches {
-		r.report.Fetched += len(b.events)
+		if err := r.foreseeFetch(b, coming); err != nil {
+			return err
+		}
 		r.noteOlder(b)
 		r.noteFuture(b)
 		if err := r.foreseePush(ctx, b); err != nil {
 			return err
 		}
 	}
+	if r.o.Fold {
+		if err := r.foreseeFold(ctx, a, coming); err != nil {
+			return err
+		}
+	}
 	r.noteHeld()
 	return nil
+}
+
+// foreseeFetch counts the events that would come of a branch, and adds them to
+// what is coming.
+func (r *syncRun) foreseeFetch(b *replica, coming map[event.ID]bool) error {
+	n, err := len(b.events), error(nil)
+	if b.clean() {
+		for _, e := range b.events {
+			coming[e.id] = true
+		}
+	} else {
+		n, err = r.lacks(b.inspection, coming)
+	}
+	r.report.Fetched += n
+	return err
+}
+
+// foreseeFold tells what would be taken in.
+func (r *syncRun) foreseeFold(ctx context.Context, a *arrival, coming map[event.ID]bool) error {
+	for _, ref := range r.inboxesOf(a) {
+		in, err := r.lookInto(ctx, a, ref)
+		if err != nil {
+			return err
+		}
+		n, err := r.lacks(in, coming)
+		if err != nil {
+			return fmt.Errorf("look into branch %s: %w", ref.Short(), err)
+		}
+		r.report.Fetched += n
+		r.report.Pushed += n
+		if n > 0 {
+			r.note(fmt.Sprintf("%d of it waits in branch %s", n, ref.Short()))
+		}
+	}
+	return nil
+}
+
+// lacks counts the events that were looked at and are neither here nor coming, to
+// which it adds them.
+func (r *syncRun) lacks(in *inspection, coming map[event.ID]bool) (n int, err error) {
+	tip, err := r.s.tip(in.ref)
+	if err != nil {
+		return 0, err
+	}
+	tree, err := r.s.rootTree(tip)
+	if err != nil {
+		return 0, err
+	}
+	root, err := rootDir(r.s.treeOnce, tree)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range in.events {
+		data, err := in.read(e.hash, plumbing.BlobObject)
+		if err != nil {
+			return 0, err
+		}
+		g, err := parseGraft(in.ref, e.leaf, data)
+		if err != nil {
+			return 0, err
+		}
+		there, err := holdsEvent(root, g.home, g.event, e.hash)
+		if err != nil {
+			return 0, err
+		}
+		if !there && !coming[e.id] {
+			coming[e.id] = true
+			n++
+		}
+	}
+	return n, nil
 }
 
 // foreseePush tells what would be pushed of a branch, or why nothing would be.
@@ -33,6 +114,13 @@ func (r *syncRun) foreseePush(ctx context.Context, b *replica) error {
 	if !b.clean() {
 		r.report.Held = append(r.report.Held, heldSentence(b))
 		return nil
+	}
+	replaced, err := b.rewritten(ctx)
+	if err != nil {
+		return err
+	}
+	if replaced {
+		r.note(fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", b.ref.Short()))
 	}
 	ours, err := r.s.tip(b.ref)
 	if err != nil {
@@ -58,7 +146,6 @@ func (r *syncRun) foreseePush(ctx context.Context, b *replica) error {
 }
 
 func (r *syncRun) foreseeParted(ctx context.Context, b *replica, ours plumbing.Hash) error {
-	r.note(fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", b.ref.Short()))
 	if b.fresh(b.tip) {
 		return nil
 	}

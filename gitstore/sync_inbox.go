@@ -158,19 +158,10 @@ func (r *syncRun) count(out *outgoing) error {
 // fold takes in what waits in the inboxes of other machines.
 func (r *syncRun) fold(ctx context.Context, a *arrival) error {
 	for _, ref := range r.inboxesOf(a) {
-		of := mainRef
-		if strings.HasSuffix(ref.Short(), agentsSuffix) {
-			of = agentsRef
-		}
-		in, err := r.s.inspectAt(ctx, a, of, ref)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+		in, err := r.lookInto(ctx, a, ref)
 		if err != nil {
-			r.note(fmt.Sprintf("branch %s is left alone: %v", ref.Short(), err))
-			continue
+			return err
 		}
-		r.noteRefused(in)
 		n, err := r.s.pick(ctx, &replica{inspection: in})
 		if err != nil {
 			return fmt.Errorf("take in branch %s: %w", ref.Short(), err)
@@ -181,6 +172,25 @@ func (r *syncRun) fold(ctx context.Context, a *arrival) error {
 		}
 	}
 	return nil
+}
+
+// lookInto looks at an inbox. Of one that is unfit, which is noted, nothing is to
+// be taken in.
+func (r *syncRun) lookInto(ctx context.Context, a *arrival, ref plumbing.ReferenceName) (*inspection, error) {
+	of := mainRef
+	if strings.HasSuffix(ref.Short(), agentsSuffix) {
+		of = agentsRef
+	}
+	in, err := r.s.inspectAt(ctx, a, of, ref)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		r.note(fmt.Sprintf("branch %s is left alone: %v", ref.Short(), err))
+		return newInspection(r.s, a, of, ref, plumbing.ZeroHash), nil
+	}
+	r.noteRefused(in)
+	return in, nil
 }
 
 // inboxesOf lists the inboxes that came, but for one's own.

@@ -87,6 +87,12 @@ func TestWhatIsToldAfterALostRace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			alone := toldAfter(t, c.o, c.prepare, false)
 			raced := toldAfter(t, c.o, c.prepare, true)
+			dry := c.o
+			dry.DryRun = true
+			foreseen := toldAfter(t, dry, c.prepare, false)
+			if got, want := foretold(foreseen), foretold(alone); got != want {
+				t.Errorf("a dry run says %s, and then it is %s", got, want)
+			}
 			if raced.Pushes <= alone.Pushes {
 				t.Fatalf("there was no race: %+v", raced)
 			}
@@ -106,6 +112,11 @@ func TestWhatIsToldAfterALostRace(t *testing.T) {
 // counts are what a race with somebody who has one more message does not change.
 func counts(r *SyncReport) string {
 	return fmt.Sprintf("%d notes, %d refused, %d rescued, %d older, %d held", len(r.Notes), len(r.Refused), len(r.Rescued), r.Older, len(r.Held))
+}
+
+// foretold is what a dry run is to say as it will be.
+func foretold(r *SyncReport) string {
+	return fmt.Sprintf("%d fetched, %d pushed, %d refused, %d older, %d held, %d notes", r.Fetched, r.Pushed, len(r.Refused), r.Older, len(r.Held), len(r.Notes))
 }
 
 // toldAfter is what a sync reports, of a store and a remote that were prepared.

@@ -69,22 +69,33 @@ func newRemoteRemoveCmd(a *app) *cobra.Command {
 	}
 }
 
-// remoteAddress checks an address. That of a directory becomes absolute, since
-// git runs elsewhere.
+// remoteAddress checks an address. A path becomes absolute, since git runs
+// elsewhere.
 func remoteAddress(cmd *cobra.Command, given string) (string, error) {
 	if given == "" || strings.HasPrefix(given, "-") || strings.Contains(given, "::") || strings.ContainsFunc(given, func(r rune) bool { return r <= ' ' }) {
 		return "", usage(cmd, "%q is no address of a git repository", given)
 	}
-	if info, err := os.Stat(given); err == nil && info.IsDir() {
-		return filepath.Abs(given)
+	if !isPath(given) {
+		return given, nil
 	}
-	return given, nil
+	return abs(given, ".")
+}
+
+// isPath tells a path from the other addresses that git knows: URLs, and
+// host:path. What is there is a path whatever it looks like, as with git.
+func isPath(address string) bool {
+	_, err := os.Stat(address)
+	host, _, colon := strings.Cut(address, ":")
+	return err == nil || !colon || strings.ContainsAny(host, `/\`) || filepath.VolumeName(address) != ""
 }
 
 func runRemoteAdd(cmd *cobra.Command, a *app, given string) error {
 	address, err := remoteAddress(cmd, given)
 	if err != nil {
 		return err
+	}
+	if err := a.mustExist(); err != nil {
+		return hint(err, `"skein init --from URL" makes one that begins with what is there`)
 	}
 	return a.changeRemote(cmd.Context(), address, `; "skein sync" sends what there is`)
 }

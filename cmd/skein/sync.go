@@ -36,7 +36,12 @@ A store that was begun with "skein init --from URL --depth N" lacks older commit
 		Example: `  skein sync
   skein sync --dry-run`,
 		Args: takes(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), a, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Depth > 0 && o.Unshallow {
+				return usage(cmd, "--depth leaves older commits away, and --unshallow brings them: give one of them")
+			}
+			return runSync(cmd.Context(), a, o)
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.DryRun, "dry-run", false, "fetch, say what would be done, and change nothing")
