@@ -57,7 +57,7 @@ func (r *syncRun) note(text string) { r.report.Notes = append(r.report.Notes, te
 func (r *syncRun) noteRefused(in *inspection) {
 	r.report.Refused = append(r.report.Refused, in.refused...)
 	if in.more > 0 {
-		r.note(fmt.Sprintf("%d more refusals of branch %s are not listed", in.more, in.at.Short()))
+		r.note(fmt.Sprintf("%d more refusals are not listed", in.more))
 	}
 }
 

@@ -47,6 +47,10 @@ type jsonInit struct {
 	Remote  string `json:"remote,omitempty"`
 	Fetched int    `json:"fetched,omitempty"`
 	Shallow bool   `json:"shallow,omitempty"` // older commits have stayed at the remote
+
+	Refused []gitstore.Refusal `json:"refused,omitempty"`
+	Held    []string           `json:"held,omitempty"`
+	Notes   []string           `json:"notes,omitempty"`
 }
 
 func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
@@ -58,7 +62,7 @@ func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 	if err != nil {
 		return err
 	}
-	result := jsonInit{Agent: agent, Created: !gitstore.Exists(a.cfg.Store)}
+	result, report := jsonInit{Agent: agent, Created: !gitstore.Exists(a.cfg.Store)}, &gitstore.SyncReport{}
 	if from != "" {
 		if from, err = remoteAddress(cmd, from); err != nil {
 			return err
@@ -68,10 +72,13 @@ func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 		}
 	}
 	tell, end := a.stages()
-	err = a.writing(ctx, func(s *gitstore.Store) error {
+	err = a.writing(ctx, func(s *gitstore.Store) (err error) {
 		result.Store = s.Dir()
 		if from != "" {
-			if err := a.clone(ctx, s, from, gitstore.SyncOptions{Depth: depth, Progress: tell}, &result); err != nil {
+			if report, err = a.clone(ctx, s, from, gitstore.SyncOptions{Depth: depth, Progress: tell}); err != nil {
+				return err
+			}
+			if result.Shallow, err = s.Shallow(); err != nil {
 				return err
 			}
 		}
@@ -81,13 +88,23 @@ func runInit(cmd *cobra.Command, a *app, from string, depth int) error {
 	if err != nil {
 		return err
 	}
-	return a.show(result, func(render.Terminal) string { return initText(result) })
+	return a.showInit(result, report)
+}
+
+// showInit prints what has become of a store, and of what came from its remote.
+func (a *app) showInit(result jsonInit, report *gitstore.SyncReport) error {
+	result.Remote, result.Fetched = report.Remote, report.Fetched
+	result.Refused, result.Held, result.Notes = report.Refused, report.Held, report.Notes
+	if err := a.show(result, func(render.Terminal) string { return initText(result) + remarks(report) }); err != nil {
+		return err
+	}
+	return unpushed(report)
 }
 
 // clone fills a new store from a remote.
-func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, o gitstore.SyncOptions, result *jsonInit) error {
+func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, o gitstore.SyncOptions) (*gitstore.SyncReport, error) {
 	if err := s.SetRemote(ctx, from); err != nil {
-		return err
+		return nil, err
 	}
 	report, err := s.Sync(ctx, o)
 	if err != nil {
@@ -95,14 +112,12 @@ func (a *app) clone(ctx context.Context, s *gitstore.Store, from string, o gitst
 		if o.Depth > 0 {
 			again += fmt.Sprint(" --depth ", o.Depth)
 		}
-		return hint(err, "the store is made, and empty; %s tries again, skein remote add URL names another repository", again)
+		return nil, hint(err, "the store is made, and empty; %s tries again, skein remote add URL names another repository", again)
 	}
 	if o.Progress != nil && a.cfg.Mirror {
 		o.Progress("writing the files beside .git") // which is done when the store is closed
 	}
-	result.Remote, result.Fetched = report.Remote, report.Fetched
-	result.Shallow, err = s.Shallow()
-	return err
+	return report, nil
 }
 
 func initText(r jsonInit) string {

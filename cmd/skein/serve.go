@@ -34,7 +34,8 @@ func newServeCmd(a *app) *cobra.Command {
 this command and speaks to its standard input and output. The agent is --agent
 or $SKEIN_AGENT, else named after the client and the folder, as in
 claude-code@axon; the agent of config.toml is the person, and not used here.
-The log goes to standard error or the log file.
+The log goes to standard error or the log file. As long as it runs, it keeps
+the store in sync with its remote, if there is one ("skein remote").
 
 With --profile the tools are those of another message system, for its users:
 dialogue, duo, c2c, dispatch or relay. What they have set in that system's

@@ -32,7 +32,9 @@ to branches of its own, inbox/ and an id, until "skein sync --fold" is run where
 is allowed.
 
 A store that was begun with "skein init --from URL --depth N" lacks older commits;
---unshallow brings them.`,
+--unshallow brings them.
+
+The exit code is 1 if it fails, or if not everything is pushed.`,
 		Example: `  skein sync
   skein sync --dry-run`,
 		Args: takes(0, 0, ""),
@@ -100,6 +102,11 @@ func (a *app) showSync(r *gitstore.SyncReport, dry bool) error {
 	if err := a.show(result, func(render.Terminal) string { return syncText(r, dry) }); err != nil {
 		return err
 	}
+	return unpushed(r)
+}
+
+// unpushed is the error of a sync that has left something behind.
+func unpushed(r *gitstore.SyncReport) error {
 	if len(r.Held) > 0 {
 		return errors.New("not everything is pushed")
 	}
@@ -120,6 +127,12 @@ func syncText(r *gitstore.SyncReport, dry bool) string {
 		b.WriteString(", " + render.Count(r.Older, "older commit"))
 	}
 	b.WriteString(" (" + render.Line(r.Remote) + ")\n")
+	return b.String() + remarks(r)
+}
+
+// remarks are what a report has to say beside its numbers, a line each.
+func remarks(r *gitstore.SyncReport) string {
+	var b strings.Builder
 	for _, refused := range r.Refused {
 		b.WriteString("refused: " + render.Line(refused.String()) + "\n")
 	}
