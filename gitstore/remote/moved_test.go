@@ -53,6 +53,37 @@ func TestARenamedRepository(t *testing.T) {
 	}
 }
 
+// TestARenamedRepositoryOfOnesOwn is let into with the login in the address, also
+// where it is now.
+func TestARenamedRepositoryOfOnesOwn(t *testing.T) {
+	transports(t, func(t *testing.T, by Transport) {
+		alone(t)
+		dir := repository(t)
+		tip := commit(t, dir, "root")
+		git(t, dir, "update-ref", mainBranch.String(), tip.String())
+		host := server(t, filepath.Dir(dir), func(next http.Handler) http.Handler {
+			inside := moved(http.StatusMovedPermanently, "/repo", next)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if name, password, _ := r.BasicAuth(); name != "mary" || password != "geheim=1" {
+					w.Header().Set("WWW-Authenticate", `Basic realm="talk"`)
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				inside.ServeHTTP(w, r)
+			})
+		})
+		r := &Remote{URL: strings.Replace(host, "://", "://mary:geheim=1@", 1) + "/old", Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), Transport: by}
+		tips, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch)
+		if err != nil || tips[mainBranch] != tip || r.Moved() != host+"/repo" {
+			t.Fatal(tips, err, r.Moved())
+		}
+		next := commit(t, dir, "next", tip.String())
+		if outcome, err := r.Push(t.Context(), dir, []Update{{Branch: mainBranch, New: next}}); err != nil || outcome[mainBranch] != nil {
+			t.Fatal(outcome, err)
+		}
+	})
+}
+
 // TestALoginStaysWithItsHost when a repository has moved to another one, with
 // which the address that is told has no login either.
 func TestALoginStaysWithItsHost(t *testing.T) {
