@@ -122,6 +122,12 @@ func (r *syncRun) foreseePush(ctx context.Context, b *replica) error {
 	if replaced {
 		r.note(fmt.Sprintf("the history of the remote's branch %s was rewritten; what it lacks is put back on top", b.ref.Short()))
 	}
+	return r.foreseeReplay(ctx, b)
+}
+
+// foreseeReplay counts the events that would be pushed to a branch, and those of
+// them that would be put on top of what came.
+func (r *syncRun) foreseeReplay(ctx context.Context, b *replica) error {
 	ours, err := r.s.tip(b.ref)
 	if err != nil {
 		return err
