@@ -165,6 +165,9 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 	return e
 }
 
+// oddRedirect begins what go-git says of a redirect that it does not follow.
+const oddRedirect = "http redirect: "
+
 // wordsOf is what an error of go-git's says, without what stands beside it
 // anyway: the address, or the whole page that came with a status.
 func wordsOf(err error) string {
@@ -173,6 +176,10 @@ func wordsOf(err error) string {
 		err = tried.Err
 	}
 	said := oneLine(err.Error())
+	if _, why, ok := strings.Cut(said, oddRedirect); ok {
+		why, _, _ = strings.Cut(why, ": http") // what follows is where to
+		return "its redirect is not followed: " + why
+	}
 	for plain, text := range map[error]string{
 		transport.ErrAuthenticationRequired: "authentication required",
 		transport.ErrAuthorizationFailed:    "the server answers with status 403",
@@ -245,7 +252,7 @@ func kindOfFailure(err error, text string) Kind {
 	var netErr net.Error
 	status := statusOf(err)
 	switch {
-	case errors.As(err, new(*tls.CertificateVerificationError)):
+	case errors.As(err, new(*tls.CertificateVerificationError)), strings.Contains(err.Error(), oddRedirect):
 		return Other // it does not pass by itself
 	case errors.Is(err, pktline.ErrInvalidPktLen):
 		return NotFound

@@ -70,7 +70,7 @@ func (r *Remote) beyond(err error) bool {
 // built-in transport does not take.
 func isLimit(err error) bool {
 	text := fmt.Sprint(err)
-	return errors.Is(err, errLargeObject) || strings.Contains(text, "http redirect: ") || strings.Contains(text, "Proxy Authentication Required")
+	return errors.Is(err, errLargeObject) || strings.Contains(text, oddRedirect) || strings.Contains(text, "Proxy Authentication Required")
 }
 
 func overHTTP(address string) bool {

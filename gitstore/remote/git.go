@@ -144,19 +144,19 @@ type order struct {
 
 // run executes git on the repository dir. It returns what git printed; an
 // error is an *Error, ErrNoGit, or that of ctx.
-func (r *Remote) run(ctx context.Context, dir string, c order) (string, error) {
+func (r *Remote) run(ctx context.Context, dir string, o order) (string, error) {
 	at := r.address()
-	out, _, err := r.runAt(ctx, dir, at, c)
+	out, _, err := r.runAt(ctx, dir, at, o)
 	if sentOn(err) {
 		if to := r.follow(ctx, dir, at); to != "" {
-			out, _, err = r.runAt(ctx, dir, to, c)
+			out, _, err = r.runAt(ctx, dir, to, o)
 		}
 	}
 	return out, err
 }
 
 // runAt is run at an address. said is what git wrote to standard error.
-func (r *Remote) runAt(ctx context.Context, dir, address string, c order) (out, said string, err error) {
+func (r *Remote) runAt(ctx context.Context, dir, address string, o order) (out, said string, err error) {
 	git, err := exec.LookPath("git")
 	if err != nil {
 		return "", "", ErrNoGit
@@ -167,10 +167,10 @@ func (r *Remote) runAt(ctx context.Context, dir, address string, c order) (out, 
 	for _, setting := range settings {
 		all = append(all, "-c", setting)
 	}
-	all = slices.Concat(all, c.options, []string{"--", address}, c.refs)
+	all = slices.Concat(all, o.options, []string{"--", address}, o.refs)
 	cmd := exec.CommandContext(ctx, git, all...)
 	cmd.Dir = dir
-	cmd.Env = append(environment(r.Objects), c.env...)
+	cmd.Env = append(environment(r.Objects), o.env...)
 	if overSSH(r.URL) {
 		if command := sshCommand(ctx, git); command != "" {
 			cmd.Env = append(cmd.Env, "GIT_SSH_COMMAND="+command)

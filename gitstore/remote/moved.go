@@ -73,14 +73,16 @@ func sentOn(err error) bool {
 var redirects = regexp.MustCompile(`^the server answers with status 30[12378]$`)
 
 // follow has git go where a server sends it, with one GET that tells it the refs,
-// and returns the address; "" if it does not get there.
+// and returns the address; "" if it does not get there, or if messages would go
+// there in clear that were not to.
 func (r *Remote) follow(ctx context.Context, dir, from string) string {
 	_, said, err := r.runAt(ctx, dir, from, order{options: []string{"-c", "http.followRedirects=initial", "-c", "protocol.version=0", "ls-remote"}})
 	if err != nil {
 		return ""
 	}
 	for line := range linesOf(said) {
-		if to, ok := strings.CutPrefix(line, redirected); ok {
+		to, ok := strings.CutPrefix(line, redirected)
+		if clear := strings.HasPrefix(to, "http:") && strings.HasPrefix(r.URL, "https:"); ok && !clear {
 			r.setMoved(shown(to))
 		}
 	}

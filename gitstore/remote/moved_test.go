@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -34,6 +35,7 @@ func TestARenamedRepository(t *testing.T) {
 				mine := commit(t, ours, "mine")
 				host := server(t, filepath.Dir(dir), func(next http.Handler) http.Handler { return moved(status, "/repo", next) })
 				r := &Remote{URL: host + "/old", Objects: filepath.Join(ours, "objects"), Repository: opened(t, ours), Transport: by}
+				first := &Remote{URL: r.URL, Objects: r.Objects, Repository: r.Repository, Transport: by}
 				if to := r.Moved(); to != "" {
 					t.Fatalf("before anything was asked: %q", to)
 				}
@@ -45,8 +47,11 @@ func TestARenamedRepository(t *testing.T) {
 				if err != nil || outcome[agentsBranch] != nil || git(t, dir, "rev-parse", agentsBranch.String()) != mine.String() {
 					t.Fatal(outcome, err)
 				}
-				if r.Moved() != host+"/repo" {
-					t.Fatal(r.Moved())
+				if outcome, err := first.Push(t.Context(), filepath.Join(t.TempDir(), "p"), []Update{{Branch: "refs/heads/other", New: mine}}); err != nil || outcome["refs/heads/other"] != nil {
+					t.Fatal(outcome, err)
+				}
+				if r.Moved() != host+"/repo" || first.Moved() != r.Moved() {
+					t.Fatal(r.Moved(), first.Moved())
 				}
 			})
 		})
@@ -128,6 +133,39 @@ func TestALoginStaysWithItsHost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNothingGoesInClear where it was to go over https: neither transport follows
+// a redirect from there.
+func TestNothingGoesInClear(t *testing.T) {
+	transports(t, func(t *testing.T, by Transport) {
+		alone(t)
+		dir := repository(t)
+		git(t, dir, "update-ref", mainBranch.String(), commit(t, dir, "root").String())
+		var posts atomic.Int32
+		there := server(t, filepath.Dir(dir), func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					posts.Add(1)
+				}
+				next.ServeHTTP(w, r)
+			})
+		})
+		here := httptest.NewTLSServer(moved(http.StatusFound, there+"/repo", nil))
+		t.Cleanup(here.Close)
+		t.Setenv("GIT_SSL_NO_VERIFY", "1")
+		r := &Remote{URL: here.URL + "/old", Objects: filepath.Join(dir, "objects"), Repository: opened(t, dir), Transport: by}
+		r.connections().TLSClientConfig = here.Client().Transport.(*http.Transport).TLSClientConfig
+		if _, err := r.Fetch(t.Context(), filepath.Join(t.TempDir(), "q"), mainBranch); kindOf(err) != Other || r.Moved() != "" || strings.Contains(err.Error(), "\n") {
+			t.Fatal(err, r.Moved())
+		}
+		if outcome, err := r.Push(t.Context(), dir, []Update{{Branch: agentsBranch, New: commit(t, dir, "mine")}}); err == nil || len(outcome) > 0 {
+			t.Fatal(outcome, err)
+		}
+		if posts.Load() > 0 {
+			t.Fatal("something went in clear")
+		}
+	})
 }
 
 // TestAnAddressToTell is of the web, without a login, and harmless in a shell.
