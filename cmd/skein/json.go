@@ -41,7 +41,8 @@ the page:
   state                     a state, or {states}; state log {changes: [state]}
   log                       {commits: [{commit, at, author, subject, id}]}
   init                      {store, agent, created, remote, fetched, shallow,
-                             refused, held, notes}, these as of a sync
+                             refused: [{branch, commit, path, reason}], held,
+                             notes}
   sync                      {remote, dry_run, fetched, replayed, pushed, pushes,
                              refused: [{branch, commit, path, reason}], held,
                              notes, rescued, older, moved}
