@@ -156,7 +156,7 @@ func TestWhenALookIsNotEnough(t *testing.T) {
 	}
 	looks("nothing", &keeper{}, true)
 	looks("it has failed", &keeper{failures: 1}, false)
-	looks("something is not seen yet", &keeper{unpushed: time.Now()}, false)
+	looks("something is not seen yet", &keeper{unpushed: true}, false)
 	with(func(r *RemoteState) { r.Problem = "no key" })
 	looks("there was a problem", &keeper{}, false)
 	with(func(r *RemoteState) { r.LastSync = time.Time{} })
