@@ -179,8 +179,11 @@ func TestARewrittenRemote(t *testing.T) {
 	git(t, dir, "update-ref", "refs/heads/main", "main~2")
 	fork := strings.TrimSpace(git(t, dir, "-c", "user.name=eve", "-c", "user.email=e@e", "commit-tree", "-p", "main", "-m", "nothing", "main^{tree}"))
 	git(t, dir, "update-ref", "refs/heads/main", fork)
+	if r := sync1(t, a, SyncOptions{DryRun: true}); r.Replayed != 2 || r.Pushed != 2 {
+		t.Fatalf("a sync would do %+v", r)
+	}
 	r := sync1(t, a, SyncOptions{})
-	if r.Replayed != 2 || r.Pushed != 2 || len(r.Rescued) != 1 {
+	if r.Replayed != 2 || r.Pushed != 2 || len(r.Rescued) != 1 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "was rewritten") {
 		t.Fatalf("%+v", r)
 	}
 	if n := git(t, a.Dir(), "rev-list", "--count", r.Rescued[0]); n != "4" {
