@@ -254,6 +254,8 @@ func kindOfFailure(err error, text string) Kind {
 	switch {
 	case errors.As(err, new(*tls.CertificateVerificationError)), strings.Contains(err.Error(), oddRedirect):
 		return Other // it does not pass by itself
+	case errors.Is(err, errDumb):
+		return Dumb
 	case errors.Is(err, pktline.ErrInvalidPktLen):
 		return NotFound
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):

@@ -39,19 +39,7 @@ func (r *Remote) fetchOnce(ctx context.Context, dir string, depth Depth, branche
 	if held {
 		came = Objects{}
 	}
-	err = r.converse(ctx, dir, func(ctx context.Context, c *call) error {
-		s, err := c.fetching(ctx)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		adv, err := s.AdvertisedReferencesContext(ctx)
-		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err = r.advertisement(ctx, dir, func(ctx context.Context, c *call, s transport.UploadPackSession, adv *packp.AdvRefs) error {
 		tips = advertised(adv, branches)
 		wanted, err := r.wanted(tips, depth)
 		if err != nil || len(wanted) == 0 {
@@ -65,7 +53,17 @@ func (r *Remote) fetchOnce(ctx context.Context, dir string, depth Depth, branche
 
 // listBuiltIn is List without git.
 func (r *Remote) listBuiltIn(ctx context.Context, dir string, branches []plumbing.ReferenceName) (tips Tips, err error) {
-	err = r.converse(ctx, dir, func(ctx context.Context, c *call) error {
+	err = r.advertisement(ctx, dir, func(_ context.Context, _ *call, _ transport.UploadPackSession, adv *packp.AdvRefs) error {
+		tips = advertised(adv, branches)
+		return nil
+	})
+	return tips, err
+}
+
+// advertisement begins to fetch and has what the remote says of itself read, if
+// it is not empty.
+func (r *Remote) advertisement(ctx context.Context, dir string, read func(context.Context, *call, transport.UploadPackSession, *packp.AdvRefs) error) error {
+	return r.converse(ctx, dir, func(ctx context.Context, c *call) error {
 		s, err := c.fetching(ctx)
 		if err != nil {
 			return err
@@ -78,10 +76,8 @@ func (r *Remote) listBuiltIn(ctx context.Context, dir string, branches []plumbin
 		if err != nil {
 			return err
 		}
-		tips = advertised(adv, branches)
-		return nil
+		return read(ctx, c, s, adv)
 	})
-	return tips, err
 }
 
 // advertised are those of the branches that a remote has.

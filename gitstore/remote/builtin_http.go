@@ -1,12 +1,15 @@
 package remote
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
@@ -119,9 +122,31 @@ func (w web) send(req *http.Request, l *login) (*http.Response, error) {
 	body := heardBody{res.Body, w.c.alive}
 	res.Body = body
 	if res.StatusCode >= http.StatusMultipleChoices {
-		res.Body = shortBody{io.LimitReader(body, maxSaid), body} // go-git reads all of a page that says no
+		res.Body = partBody{io.LimitReader(body, maxSaid), body} // go-git reads all of a page that says no
+		return res, nil
+	}
+	if strings.HasSuffix(req.URL.Path, "/info/refs") {
+		if err := notDumb(res); err != nil {
+			return nil, err
+		}
 	}
 	return res, nil
+}
+
+// errDumb says that a server does not know what it serves: git calls that the
+// dumb protocol.
+var errDumb = errors.New("it sends the files of a repository where git would answer")
+
+// notDumb looks at what a server says first, which of a dumb one is a list of
+// "<id>\t<ref>".
+func notDumb(res *http.Response) error {
+	body := bufio.NewReader(res.Body)
+	line, _ := body.Peek(len(plumbing.ZeroHash.String()) + 1) // what ends before that is none
+	res.Body = partBody{body, res.Body}
+	if id, ok := strings.CutSuffix(string(line), "\t"); !ok || !plumbing.IsHash(id) {
+		return nil
+	}
+	return errors.Join(errDumb, res.Body.Close())
 }
 
 // prepare returns a request as it is sent.
@@ -162,8 +187,8 @@ func (b heardBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// shortBody is the beginning of a body.
-type shortBody struct {
+// partBody is a body of which not all is read, or not at once.
+type partBody struct {
 	io.Reader
 	io.Closer
 }

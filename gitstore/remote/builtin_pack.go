@@ -120,12 +120,15 @@ func (p *packing) readTree(h plumbing.Hash) ([]byte, error) {
 		return raw, nil
 	}
 	raw, err := p.read(plumbing.TreeObject, h)
+	if err != nil {
+		return nil, err
+	}
 	if p.held += len(raw); p.held > treesHeld {
 		clear(p.trees)
 		p.held = len(raw)
 	}
 	p.trees[h] = raw
-	return raw, err
+	return raw, nil
 }
 
 func (p *packing) blob(h plumbing.Hash) error {

@@ -22,6 +22,7 @@ const (
 	Unable               // the remote cannot at present, as when it is full or busy; what was sent has not arrived
 	Local                // this machine cannot keep what the remote sends
 	ReadOnly             // the remote lets this user read, and refuses whatever is pushed
+	Dumb                 // the server has git's files and no git: the old http of git, over which one can only read
 )
 
 // Error is a failure of a remote, in one sentence.
@@ -49,6 +50,7 @@ var sentences = map[Kind]string{
 	Unable:   "%s cannot take part at present: %s; nothing is lost, sync again when it can",
 	Local:    "this machine cannot keep what %s sends: %s; make room, and sync again",
 	ReadOnly: "%s lets this machine read but not write: %s; let its user, key or token push there, or take the repository out of the archive, and sync again",
+	Dumb:     "%s offers only the old, read-only http of git: %s; have git http-backend answer there, or give the address of a git host, or one over ssh",
 }
 
 func (e *Error) Error() string {

@@ -88,8 +88,24 @@ func (r *Remote) fetch(ctx context.Context, dir string, depth Depth, branches []
 	for _, ref := range branches {
 		specs = append(specs, "+"+ref.String()+":"+ref.String())
 	}
-	_, err := r.run(ctx, dir, order{options: append(args, depth.arguments()...), refs: specs})
+	_, err := r.packets(ctx, dir, order{options: append(args, depth.arguments()...), refs: specs})
 	return err
+}
+
+// packets runs a git that asks the remote something, and returns what it
+// printed. A git that speaks to another sends packets, which are told here: one
+// that has sent none has read files over http, or a page.
+func (r *Remote) packets(ctx context.Context, dir string, o order) (string, error) {
+	sent := filepath.Join(dir, "packets")
+	o.env = append(o.env, "GIT_TRACE_PACKET="+sent)
+	out, err := r.run(ctx, dir, o)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(sent); err != nil && overHTTP(r.URL) {
+		return out, &Error{Kind: Dumb, URL: Redact(r.URL), Text: errDumb.Error()}
+	}
+	return out, nil
 }
 
 // missing tells whether a fetch failed because one of the branches is not there.
@@ -123,15 +139,12 @@ func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.Refe
 	for _, ref := range branches {
 		names = append(names, ref.String())
 	}
-	// A page of one line looks to git like an old server with an empty
-	// repository. One that speaks git sends packets, which are told here.
-	packets := filepath.Join(dir, "packets")
-	out, err := r.run(ctx, dir, order{options: []string{"ls-remote"}, refs: names, env: []string{"GIT_TRACE_PACKET=" + packets}})
+	out, err := r.packets(ctx, dir, order{options: []string{"ls-remote"}, refs: names})
+	if e := (*Error)(nil); errors.As(err, &e) && e.Kind == Dumb && out == "" {
+		return nil, r.dumb(ctx, dir, err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(packets); err != nil && out == "" {
-		return nil, &Error{Kind: NotFound, URL: Redact(r.URL), Text: notGit}
 	}
 	tips := Tips{}
 	for line := range strings.Lines(out) {
@@ -143,6 +156,15 @@ func (r *Remote) list(ctx context.Context, dir string, branches ...plumbing.Refe
 		}
 	}
 	return tips, nil
+}
+
+// dumb tells a server that seems to be a dumb one and to lack the branches from a
+// page of one line, which looks to git like one with an empty repository.
+func (r *Remote) dumb(ctx context.Context, dir string, seems error) error {
+	if all, _ := r.packets(ctx, dir, order{options: []string{"ls-remote"}}); all != "" {
+		return seems
+	}
+	return &Error{Kind: NotFound, URL: Redact(r.URL), Text: notGit}
 }
 
 // matches tells whether a branch or pattern stands for the branch of a name; none
