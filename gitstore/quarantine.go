@@ -10,6 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"skein/gitstore/event"
+	"skein/gitstore/odb"
 )
 
 // What a remote sends is looked at before any of it becomes part of the store:
@@ -43,18 +44,20 @@ func printable(name string) string {
 }
 
 const (
-	maxIncoming  = 2 << 20 // bytes of an object, and of what it is made from
-	maxPath      = 400     // bytes; the longest of skein's own is under 240
-	maxRefusals  = 100     // that are listed one by one
-	visitsASet   = 1 << 20 // entries of trees that are looked at, whatever the number of commits,
-	visitsCommit = 1 << 10 // and for each commit
+	maxIncoming = 2 << 20 // bytes of an object, and of what it is made from
+	maxPath     = 400     // bytes; the longest of skein's own is under 240
+	maxRefusals = 100     // that are listed one by one
+
+	timesLooked = 4        // at an object that came, on an average: when it is new, when something follows it, when it is taken
+	freeLook    = 64 << 20 // bytes that are looked at besides,
+	commitLook  = 1 << 20  // and for each commit, which may change many files of others
+	lookCost    = 512      // bytes that a look at anything counts for, however small
 )
 
 // objectReader reads objects that have come from a remote.
 type objectReader interface {
 	Get(plumbing.Hash) (plumbing.ObjectType, []byte, error)
-	// Weigh returns how many bytes reading an object takes.
-	Weigh(plumbing.Hash) (int64, error)
+	Weigh(plumbing.Hash) (odb.Weight, error)
 }
 
 // incoming is an event that came.
@@ -85,10 +88,11 @@ type inspection struct {
 	needed  []plumbing.Hash // objects of a clean branch, each once
 	seen    map[plumbing.Hash]bool
 	refused []Refusal
-	more    int // refusals that are not listed
-	visits  int // that are left
+	more    int   // refusals that are not listed
+	work    int64 // bytes that may still be looked at
 
-	commit plumbing.Hash // that is being looked at
+	ctx    context.Context // as long as it is run
+	commit plumbing.Hash   // that is being looked at
 }
 
 func (in *inspection) clean() bool { return len(in.refused) == 0 }
@@ -131,19 +135,18 @@ func (s *Store) inspectAt(ctx context.Context, a *arrival, ref, at plumbing.Refe
 }
 
 func newInspection(s *Store, a *arrival, ref, at plumbing.ReferenceName, tip plumbing.Hash) *inspection {
-	// Every event is an object of its own, so a store that comes at once has no
-	// more files than objects came.
 	return &inspection{s: s, ref: ref, at: at, objects: a.objects, fresh: a.fresh, shallow: a.shallow, look: a.look, tip: tip,
-		visits: visitsASet + a.count, seen: map[plumbing.Hash]bool{}}
+		work: freeLook + timesLooked*a.work, seen: map[plumbing.Hash]bool{}}
 }
 
 // run looks at all commits that have come, and returns the tree of the last one.
 func (in *inspection) run(ctx context.Context) (tree plumbing.Hash, err error) {
+	in.ctx = ctx
 	infos, err := in.list(ctx)
 	if err != nil {
 		return tree, err
 	}
-	in.visits += visitsCommit * len(in.commits)
+	in.work += commitLook * int64(len(in.commits))
 	if in.base.IsZero() {
 		if err := in.root(infos[0].tree); err != nil {
 			return tree, err
@@ -152,10 +155,10 @@ func (in *inspection) run(ctx context.Context) (tree plumbing.Hash, err error) {
 		return tree, err
 	}
 	for i, c := range infos {
-		if err := ctx.Err(); err != nil {
-			return tree, context.Cause(ctx)
-		}
 		in.commit = in.commits[i]
+		if err := in.mayGoOn(); err != nil {
+			return tree, err
+		}
 		in.need(in.commit)
 		came, bad := len(in.events), len(in.refused)+in.more
 		if err := in.compare("", tree, c.tree); err != nil {
@@ -167,6 +170,18 @@ func (in *inspection) run(ctx context.Context) (tree plumbing.Hash, err error) {
 		tree = c.tree
 	}
 	return tree, nil
+}
+
+// mayGoOn is an error when nobody waits any more, or when all that may be looked
+// at has been.
+func (in *inspection) mayGoOn() error {
+	switch {
+	case in.ctx.Err() != nil:
+		return context.Cause(in.ctx)
+	case in.work < 0:
+		return in.unfit("the branch names the same files and directories again and again, more often than can be looked at")
+	}
+	return nil
 }
 
 // list finds the commits that have come, and what they are built on.
@@ -217,14 +232,16 @@ func (in *inspection) baseTree() (plumbing.Hash, error) {
 // read returns an object of that type, of the remote's or of ours.
 func (in *inspection) read(h plumbing.Hash, want plumbing.ObjectType) ([]byte, error) {
 	get := in.s.db.Get
+	in.work -= lookCost
 	if in.fresh(h) {
 		weight, err := in.objects.Weigh(h)
 		if err != nil {
 			return nil, fmt.Errorf("it cannot be read: %w", err)
 		}
-		if weight > maxIncoming {
-			return nil, fmt.Errorf("it takes %d bytes, more than the %d of the largest event", weight, maxIncoming)
+		if weight.Most > maxIncoming {
+			return nil, fmt.Errorf("it takes %d bytes, more than the %d of the largest event", weight.Most, maxIncoming)
 		}
+		in.work -= weight.Work
 		get = in.objects.Get
 	}
 	t, data, err := get(h)
@@ -278,8 +295,8 @@ func (in *inspection) compare(path string, from, to plumbing.Hash) error {
 	}
 	in.need(to)
 	return compareTrees(before, after, func(was, is treeEntry) error {
-		if in.visits--; in.visits < 0 {
-			return in.unfit("the branch holds more files than any store")
+		if err := in.mayGoOn(); err != nil {
+			return err
 		}
 		if reason := bad[is.Name]; reason != "" && (reason != collides || was.Name == "") {
 			in.refuse(path+is.Name, "%s", reason)

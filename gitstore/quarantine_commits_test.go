@@ -40,7 +40,7 @@ func TestATreeOfTrees(t *testing.T) {
 		h = d.put(plumbing.TreeObject, raw.String())
 	}
 	d.advance(d.set(d.treeOf(d.tips[mainRef]), []string{"docs"}, "40000", h))
-	checkUnfit(t, w, "more files than any store")
+	checkUnfit(t, w, "again and again")
 }
 
 // checkUnfit checks that a depot's branch main of which nothing can be told is

@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -105,6 +106,21 @@ func TestHostileContent(t *testing.T) {
 		"a missing format": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
 			return d.set(tree, []string{formatFile}, "100644", plumbing.NewHash(strings.Repeat("ab", 20)))
 		}, ".skein in"},
+		"directories 10,000 deep": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
+			deep := d.set(plumbing.ZeroHash, []string{"x"}, "100644", d.blob("x"))
+			for range 10000 {
+				deep = d.set(plumbing.ZeroHash, []string{"d"}, "40000", deep)
+			}
+			return d.set(tree, []string{"docs"}, "40000", deep)
+		}, "longer than any"},
+		"a directory of a million files": {func(_ testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
+			var raw bytes.Buffer
+			h := d.blob("x")
+			for i := range 1000000 {
+				fmt.Fprintf(&raw, "100644 %06d\x00%s", i, h[:])
+			}
+			return d.set(tree, []string{"docs"}, "40000", d.put(plumbing.TreeObject, raw.String()))
+		}, "more than the"},
 		"a deleted message": {func(tb testing.TB, d *depot, tree plumbing.Hash) plumbing.Hash {
 			return d.set(tree, []string{"projects"}, "", plumbing.ZeroHash)
 		}, "removes it"},

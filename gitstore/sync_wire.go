@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/go-git/go-git/v5/config"
@@ -33,6 +36,7 @@ type arrival struct {
 	objects objectReader
 	fresh   func(plumbing.Hash) bool // the object came, rather than being here before
 	count   int                      // of objects that came
+	work    int64                    // bytes of them that there are to look at, as workOf has it
 	shallow []plumbing.Hash          // commits whose parents stayed away, as a depth asked for
 	looked  int                      // at how many of the objects that came
 	tell    func(string)             // is told how far the look is; nil: nobody is
@@ -160,7 +164,8 @@ func (w *gitWire) fetch(ctx context.Context, depth remote.Depth, branches ...plu
 // held is what has come into memory.
 func (w *gitWire) held(came remote.Objects) *arrival {
 	fresh := func(h plumbing.Hash) bool { _, ok := came[h]; return ok }
-	return &arrival{objects: came, fresh: fresh, count: len(came), release: func() error { return nil }, close: w.remove}
+	return &arrival{objects: came, fresh: fresh, count: len(came), work: workOf(came, maps.Keys(came)),
+		release: func() error { return nil }, close: w.remove}
 }
 
 // kept is what has come into the quarantine.
@@ -182,7 +187,7 @@ func (w *gitWire) kept(depth remote.Depth) (a *arrival, err error) {
 	for _, h := range came {
 		fresh[h] = true
 	}
-	a = &arrival{objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came), came: came,
+	a = &arrival{objects: q, fresh: func(h plumbing.Hash) bool { return fresh[h] }, count: len(came), came: came, work: workOf(q, slices.Values(came)),
 		release: q.Close, close: func() error { return errors.Join(q.Close(), w.remove()) }}
 	if depth > 0 { // unasked, nothing may be left away
 		if a.shallow, err = q.Shallow(); err != nil {
@@ -191,6 +196,17 @@ func (w *gitWire) kept(depth remote.Depth) (a *arrival, err error) {
 	}
 	a.packs, err = worthAdopting(w.dir)
 	return a, err
+}
+
+// workOf adds up what looking at each object once takes. One that cannot be read
+// takes nothing.
+func workOf(objects objectReader, came iter.Seq[plumbing.Hash]) (work int64) {
+	for h := range came {
+		if weight, err := objects.Weigh(h); err == nil {
+			work += weight.Work + lookCost
+		}
+	}
+	return work
 }
 
 // bring fetches into the quarantine, or, where it is little, into memory.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"skein/gitstore/odb"
 	"skein/gitstore/remote"
 )
 
@@ -61,12 +62,12 @@ func (b brought) Get(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 	return t.kind, t.data, nil
 }
 
-func (b brought) Weigh(h plumbing.Hash) (int64, error) {
+func (b brought) Weigh(h plumbing.Hash) (odb.Weight, error) {
 	t, ok := b.objects[h]
 	if !ok {
-		return 0, plumbing.ErrObjectNotFound
+		return odb.Weight{}, plumbing.ErrObjectNotFound
 	}
-	return int64(len(t.data)), nil
+	return odb.Weight{Most: int64(len(t.data)), Work: int64(len(t.data))}, nil
 }
 
 func (w *depotWire) fetch(_ context.Context, depth remote.Depth, refs ...plumbing.ReferenceName) (*arrival, error) {
@@ -88,7 +89,7 @@ func (w *depotWire) fetch(_ context.Context, depth remote.Depth, refs ...plumbin
 			a.shallow = append(a.shallow, w.collectPart(tip, depth, came.objects)...)
 		}
 	}
-	a.objects, a.count = came, len(came.objects)
+	a.objects, a.count, a.work = came, len(came.objects), workOf(came, maps.Keys(came.objects))
 	a.fresh = func(h plumbing.Hash) bool { _, ok := came.objects[h]; return ok }
 	return a, nil
 }

@@ -245,7 +245,7 @@ func (set *objectSet) kind(i uint32) (plumbing.ObjectType, error) {
 		return t, err
 	}
 	src, _, e, err := set.header(i)
-	for n := 0; err == nil && n < maxChain; n++ {
+	for n := 0; err == nil && n <= maxDeltas; n++ {
 		if !e.delta() {
 			return e.kind, nil
 		}

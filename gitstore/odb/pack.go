@@ -23,7 +23,6 @@ const (
 	indexFixed  = indexHashes + 2*20  // without any object
 	packTrailer = 20                  // SHA-1 of the pack
 	maxObject   = 1 << 30             // bytes; larger ones are refused, not allocated
-	maxChain    = 4096                // deltas on one another; git makes at most 4095
 	maxBorrow   = 4                   // times a chain may go on in another pack; git writes packs that hold all bases
 	smallFile   = 32 << 10            // below this, reading is cheaper than mapping
 )
@@ -45,6 +44,10 @@ type pack struct {
 	loaded atomic.Bool
 	data   []byte
 	bases  *baseCache // nil: none
+
+	weighing sync.Once // for what follows
+	weights  []weighed // by place in the index
+	unfit    error
 }
 
 // openPack maps an index and checks its shape. The checksum of a large one is
@@ -234,7 +237,7 @@ type step struct {
 // back applying deltas.
 func (p *pack) resolve(off int64, lookup lookup) (plumbing.ObjectType, []byte, error) {
 	var steps []step
-	for size := 0; len(steps) <= maxChain && size <= maxObject; {
+	for size := 0; len(steps) <= maxDeltas && size <= maxObject; {
 		if t, data, ok := p.bases.get(place{p, off}); ok {
 			return p.apply(t, data, steps)
 		}

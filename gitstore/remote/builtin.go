@@ -20,6 +20,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"skein/gitstore/odb"
 )
 
 // The files builtin*.go speak to remotes without the git program.
@@ -145,8 +147,8 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 	switch {
 	case err == nil, errors.Is(err, ErrNoGit), errors.Is(err, errNotHeld), errors.As(err, &e):
 		return err
-	case errors.Is(err, errTooLarge):
-		return &Error{Kind: TooLarge, URL: Redact(r.URL), Text: err.Error()}
+	case errors.Is(err, errTooLarge), errors.As(err, new(*odb.BurdenError)):
+		return r.tooLarge(err)
 	case ctx.Err() != nil:
 		return r.explain(ctx, err, "")
 	}
@@ -167,6 +169,11 @@ func (r *Remote) sentence(ctx context.Context, said func() string, err error) er
 
 // oddRedirect begins what go-git says of a redirect that it does not follow.
 const oddRedirect = "http redirect: "
+
+// tooLarge says that more would come than may be taken.
+func (r *Remote) tooLarge(why error) error {
+	return &Error{Kind: TooLarge, URL: Redact(r.URL), Text: why.Error()}
+}
 
 // wordsOf is what an error of go-git's says, without what stands beside it
 // anyway: the address, or the whole page that came with a status.

@@ -3,20 +3,14 @@ package remote
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
@@ -145,9 +139,9 @@ func (c *call) fetch(ctx context.Context, s transport.UploadPackSession, adv *pa
 		}
 	}
 	if held {
-		return c.hold(pack, dir, thin)
+		return c.hold(ctx, pack, dir, thin)
 	}
-	return nil, receive(filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes(), c.r.Progress)
+	return nil, receive(ctx, filepath.Join(dir, "objects", "pack"), pack, c.r.maxBytes(), c.r.Progress)
 }
 
 // isGit tells whether a server is git itself, which knows thin packs; go-git
@@ -159,15 +153,15 @@ func isGit(capabilities *capability.List) bool {
 
 // hold takes what comes into memory. What is too large for that goes to the
 // disk after all, unless it builds on objects that are not there.
-func (c *call) hold(pack io.Reader, dir string, thin bool) (Objects, error) {
+func (c *call) hold(ctx context.Context, pack io.Reader, dir string, thin bool) (Objects, error) {
 	most := c.r.maxBytes()
 	raw, err := io.ReadAll(io.LimitReader(pack, min(maxHeldPack, most)+1))
 	if err != nil {
 		return nil, err
 	}
-	came, err := hold(raw, c.r.Repository)
+	came, err := hold(ctx, raw, c.r.Repository)
 	if errors.Is(err, errNotHeld) && !thin {
-		return nil, receive(filepath.Join(dir, "objects", "pack"), io.MultiReader(bytes.NewReader(raw), pack), most, c.r.Progress)
+		return nil, receive(ctx, filepath.Join(dir, "objects", "pack"), io.MultiReader(bytes.NewReader(raw), pack), most, c.r.Progress)
 	}
 	return came, err
 }
@@ -229,140 +223,4 @@ func namesakes(s storer.Storer, branches []plumbing.ReferenceName) (tips []plumb
 		tips = every
 	}
 	return tips, err
-}
-
-// receive keeps a pack with its index, once all of it has come and is sound.
-func receive(dir string, from io.Reader, most int64, tell func(string)) (err error) {
-	pack, err := os.CreateTemp(dir, "tmp_pack_")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pack.Close()) }()
-	size, err := io.Copy(pack, io.LimitReader(&receiving{Reader: from, tell: tell}, most+1))
-	if err != nil {
-		return err
-	}
-	if size > most {
-		return fmt.Errorf("%w at %d bytes", errTooLarge, size)
-	}
-	sum, err := checkSum(pack, size)
-	if err != nil {
-		return err
-	}
-	objects, err := checkSizes(pack)
-	if err != nil || objects == 0 {
-		return errors.Join(err, os.Remove(pack.Name()))
-	}
-	base := filepath.Join(dir, "pack-"+sum)
-	if err := index(pack, base+".idx", tell); err != nil {
-		return err
-	}
-	return os.Rename(pack.Name(), base+".pack")
-}
-
-// checkSum checks that a pack is whole, and returns the sum at its end.
-func checkSum(pack io.ReadSeeker, size int64) (string, error) {
-	if size < sha1.Size {
-		return "", io.ErrUnexpectedEOF
-	}
-	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	sum, end := sha1.New(), make([]byte, sha1.Size)
-	if _, err := io.CopyN(sum, pack, size-sha1.Size); err != nil {
-		return "", err
-	}
-	if _, err := io.ReadFull(pack, end); err != nil {
-		return "", err
-	}
-	if string(sum.Sum(nil)) != string(end) {
-		return "", fmt.Errorf("%w: its sum is another", packfile.ErrMalformedPackFile)
-	}
-	return fmt.Sprintf("%x", end), nil
-}
-
-// maxObject is the size in bytes of the largest object that is unpacked: go-git
-// holds some of them in memory, whole.
-const maxObject = 32 << 20
-
-// errLargeObject says that an object is larger.
-var errLargeObject = fmt.Errorf("%w at an object of more than %d bytes", errTooLarge, maxObject)
-
-// checkSizes looks at what each object of a pack says of its size, and of that
-// of what it makes of another, and returns how many there are.
-func checkSizes(pack *os.File) (objects uint32, err error) {
-	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return 0, err
-	}
-	scan := packfile.NewScanner(pack)
-	if _, objects, err = scan.Header(); err != nil {
-		return 0, err
-	}
-	for range objects {
-		header, err := scan.NextObjectHeader()
-		if err != nil {
-			return 0, err
-		}
-		size := header.Length
-		if header.Type.IsDelta() && size <= maxObject {
-			var start deltaStart
-			if _, _, err := scan.NextObject(&start); err != nil {
-				return 0, err
-			}
-			size = start.result()
-		}
-		if size > maxObject || size < 0 {
-			return 0, errLargeObject
-		}
-	}
-	return objects, nil
-}
-
-// deltaStart keeps the beginning of a delta, which says how long that is which
-// it is made from, and how long what it makes.
-type deltaStart []byte
-
-func (d *deltaStart) Write(p []byte) (int, error) {
-	if need := 2*binary.MaxVarintLen64 - len(*d); need > 0 {
-		*d = append(*d, p[:min(need, len(p))]...)
-	}
-	return len(p), nil
-}
-
-// result is the length of what the delta makes; -1 if it says none.
-func (d *deltaStart) result() int64 {
-	_, n := binary.Uvarint(*d)
-	if n <= 0 {
-		return -1
-	}
-	size, m := binary.Uvarint((*d)[n:])
-	if m <= 0 || size > 1<<62 {
-		return -1
-	}
-	return int64(size)
-}
-
-// index writes the index of a pack.
-func index(pack *os.File, name string, tell func(string)) error {
-	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	entries := &idxfile.Writer{}
-	parser, err := packfile.NewParser(packfile.NewScanner(pack), entries, &indexing{tell: tell})
-	if err != nil {
-		return err
-	}
-	if _, err := parser.Parse(); err != nil {
-		return err
-	}
-	idx, err := entries.Index()
-	if err != nil {
-		return err
-	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = idxfile.NewEncoder(file).Encode(idx)
-	return errors.Join(err, file.Close())
 }

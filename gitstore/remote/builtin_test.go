@@ -74,22 +74,29 @@ func TestAPackBomb(t *testing.T) {
 	base := plumbing.ComputeHash(plumbing.BlobObject, small)
 	copies := []byte{16, 0x80, 0x80, 0x80, 0x20} // of 16 bytes make 2^26
 	copies = append(copies, bytes.Repeat([]byte{0x90, 16}, 1000)...)
-	for name, fill := range map[string]func(p *packing) error{
-		"object": func(p *packing) error { return p.entry(plumbing.BlobObject, nil, huge) },
-		"delta": func(p *packing) error {
+	for name, c := range map[string]struct {
+		fill func(p *packing) error
+		want error
+	}{
+		"object": {func(p *packing) error { return p.entry(plumbing.BlobObject, nil, huge) }, nil}, // its name and size are known
+		"delta on it": {func(p *packing) error {
+			id := plumbing.ComputeHash(plumbing.BlobObject, huge)
+			return errors.Join(p.entry(plumbing.BlobObject, nil, huge), p.entry(plumbing.REFDeltaObject, id[:], middle(huge, small)))
+		}, errTooLarge},
+		"delta": {func(p *packing) error {
 			return errors.Join(p.entry(plumbing.BlobObject, nil, small), p.entry(plumbing.REFDeltaObject, base[:], copies))
-		},
-		"broken delta": func(p *packing) error {
+		}, errTooLarge},
+		"broken delta": {func(p *packing) error {
 			return errors.Join(p.entry(plumbing.BlobObject, nil, small), p.entry(plumbing.REFDeltaObject, base[:], []byte{16}))
-		},
+		}, packfile.ErrMalformedPackFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPacking(&Remote{}, true)
-			if err := fill(p); err != nil {
+			if err := c.fill(p); err != nil {
 				t.Fatal(err)
 			}
 			dir := t.TempDir()
-			if err := receive(dir, bytes.NewReader(p.finish()), 1<<40, nil); !errors.Is(err, errTooLarge) {
+			if err := receive(t.Context(), dir, bytes.NewReader(p.finish()), 1<<40, nil); !errors.Is(err, c.want) {
 				t.Fatal(err)
 			}
 		})
@@ -105,7 +112,7 @@ func TestAPackThatIsNotWhole(t *testing.T) {
 	whole := p.finish()
 	for n := range whole {
 		dir := t.TempDir()
-		err := receive(dir, bytes.NewReader(whole[:n]), 1<<20, nil)
+		err := receive(t.Context(), dir, bytes.NewReader(whole[:n]), 1<<20, nil)
 		if err == nil || kindOfFailure(err, err.Error()) != Network {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
@@ -115,13 +122,13 @@ func TestAPackThatIsNotWhole(t *testing.T) {
 	}
 	broken := bytes.Clone(whole)
 	broken[len(broken)-1] ^= 1
-	if err := receive(t.TempDir(), bytes.NewReader(broken), 1<<20, nil); !errors.Is(err, packfile.ErrMalformedPackFile) {
+	if err := receive(t.Context(), t.TempDir(), bytes.NewReader(broken), 1<<20, nil); !errors.Is(err, packfile.ErrMalformedPackFile) {
 		t.Fatal(err)
 	}
-	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole)-1), nil); !errors.Is(err, errTooLarge) {
+	if err := receive(t.Context(), t.TempDir(), bytes.NewReader(whole), int64(len(whole)-1), nil); !errors.Is(err, errTooLarge) {
 		t.Fatal(err)
 	}
-	if err := receive(t.TempDir(), bytes.NewReader(whole), int64(len(whole)), nil); err != nil {
+	if err := receive(t.Context(), t.TempDir(), bytes.NewReader(whole), int64(len(whole)), nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -64,8 +64,8 @@
 // A fetch of a few megabytes is taken apart in memory, and comes as deltas on
 // what is here: [Remote.FetchObjects]. An object above 32 MiB is there without
 // its content, or not at all, and the caller refuses what it belongs to. What is
-// larger goes to the disk as a whole pack, where such an object ends the fetch,
-// unless there is a git to do it.
+// larger goes to the disk as a whole pack, where a delta that makes such an object,
+// or is made on one, ends the fetch, unless there is a git to do it.
 //
 // A push walks back from what is pushed to where the remote's branch is, and
 // sends exactly what those commits add, directories as deltas on the ones
@@ -76,6 +76,19 @@
 // A server that has given the repository another name sends whoever asks for the
 // old one on, and both transports go there; [Remote.Moved] says where that is. A
 // login goes to the server that it is for, and to no other.
+//
+// # What a hostile remote can cost
+//
+// What comes is bounded in bytes by [Remote.MaxBytes], and what those unpack to,
+// with what it takes to read it, by [odb.Burden]: no chain of more than 4095
+// deltas, no object that is made by way of more than 128 MiB, and no more work
+// than unpacking 256 MiB, with 256 bytes for each that came. Both transports
+// refuse more with the same error of kind [TooLarge]. The built-in one does so
+// before it has done the work. Of git it is known only afterwards, or once git has
+// read in a pack for half a minute, when that is looked at while git is at it. So
+// the time that a fetch takes on this machine is bounded by what the remote sends,
+// beside that half minute; a clock bounds it only when nothing is heard for
+// [Remote.Idle]. Whatever is done ends with its context.
 //
 // # Errors
 //

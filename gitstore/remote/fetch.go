@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"skein/gitstore/odb"
 )
 
 // Tips are branches and where they are.
@@ -74,10 +76,31 @@ func (r *Remote) fetchByGit(ctx context.Context, dir string, depth Depth, branch
 		}
 		err = r.fetch(ctx, dir, depth, branches)
 	}
+	if err == nil {
+		err = r.checkPacks(ctx, dir)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return readTips(dir, branches)
+}
+
+// checkPacks refuses what git has taken and nobody can read in reasonable time.
+func (r *Remote) checkPacks(ctx context.Context, dir string) error {
+	indexes, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "pack-*.idx"))
+	if err != nil {
+		return err
+	}
+	for _, index := range indexes {
+		err := odb.CheckPack(ctx, strings.TrimSuffix(index, ".idx"))
+		if errors.As(err, new(*odb.BurdenError)) {
+			return r.tooLarge(err)
+		}
+		if err != nil {
+			return fmt.Errorf("read what was fetched: %w", err)
+		}
+	}
+	return nil
 }
 
 func (r *Remote) fetch(ctx context.Context, dir string, depth Depth, branches []plumbing.ReferenceName) error {

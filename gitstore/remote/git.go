@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"skein/gitstore/odb"
 )
 
 // Remote is a git repository at an address. Its fields must not change while
@@ -30,7 +32,8 @@ type Remote struct {
 	MaxBytes int64             // that a fetch may bring; 0: 4 GiB
 	Progress func(line string) // told what git says on its way; nil: nobody is
 
-	packBytes int // after which a pack that is pushed without git takes no more commits; 0: 32 MiB
+	patience  time.Duration // with a git that reads what has come; 0: half a minute
+	packBytes int           // after which a pack that is pushed without git takes no more commits; 0: 32 MiB
 
 	mu      sync.Mutex      // held for what follows
 	decided Transport       // Either: nothing is yet
@@ -183,7 +186,7 @@ func (r *Remote) runAt(ctx context.Context, dir, address string, o order) (out, 
 	defer watch.timer.Stop()
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, watch
-	stop := r.limit(dir, end)
+	stop := r.limit(ctx, dir, end)
 	err = cmd.Run()
 	stop()
 	return printed.String(), watch.text(), r.explain(ctx, err, watch.text())
@@ -211,8 +214,8 @@ func (r *Remote) explain(ctx context.Context, err error, stderr string) error {
 		return nil
 	case errors.Is(cause, errIdle):
 		return &Error{Kind: Network, URL: Redact(r.URL), Text: cause.Error()}
-	case errors.Is(cause, errTooLarge):
-		return &Error{Kind: TooLarge, URL: Redact(r.URL), Text: cause.Error()}
+	case errors.Is(cause, errTooLarge), errors.As(cause, new(*odb.BurdenError)):
+		return r.tooLarge(cause)
 	case cause != nil:
 		return cause
 	case !errors.As(err, &exit):
@@ -224,42 +227,6 @@ func (r *Remote) explain(ctx context.Context, err error, stderr string) error {
 }
 
 const usageExit = 129 // how git ends when it does not know an option
-
-const sizePoll = 250 * time.Millisecond // how often the size of what has come is looked at
-
-// limit ends git when it has brought too much.
-func (r *Remote) limit(dir string, end context.CancelCauseFunc) (stop func()) {
-	most := r.maxBytes()
-	done := make(chan struct{})
-	tick := time.NewTicker(sizePoll)
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				if size := packBytes(dir); size > most {
-					end(fmt.Errorf("%w at %d bytes", errTooLarge, size))
-				}
-			}
-		}
-	}()
-	return func() { tick.Stop(); close(done) }
-}
-
-// packBytes is how much there is in the packs of a repository, finished or not.
-func packBytes(dir string) (size int64) {
-	files, err := os.ReadDir(filepath.Join(dir, "objects", "pack"))
-	if err != nil {
-		return 0 // it is not there yet
-	}
-	for _, f := range files {
-		if info, err := f.Info(); err == nil {
-			size += info.Size()
-		}
-	}
-	return size
-}
 
 // watcher takes what git writes to standard error: it keeps the end of it,
 // passes on each line, and puts off the end of a git that says something.

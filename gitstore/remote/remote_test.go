@@ -159,7 +159,7 @@ func TestTooMuchIsBrokenOff(t *testing.T) {
 	}
 	ctx, end := context.WithCancelCause(t.Context())
 	r := &Remote{URL: "u", MaxBytes: 99}
-	defer r.limit(filepath.Join(dir, "q"), end)()
+	defer r.limit(ctx, filepath.Join(dir, "q"), end)()
 	<-ctx.Done()
 	if err := r.explain(ctx, errors.New("killed"), ""); kindOf(err) != TooLarge {
 		t.Fatal(err)
