@@ -258,6 +258,9 @@ var broken = []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, packp.ErrEmptyI
 func kindOfFailure(err error, text string) Kind {
 	var netErr net.Error
 	status := statusOf(err)
+	if unexpected := (*plumbing.UnexpectedError)(nil); errors.As(err, &unexpected) {
+		err = errors.Join(err, unexpected.Err) // which it does not unwrap to
+	}
 	switch {
 	case errors.As(err, new(*tls.CertificateVerificationError)), strings.Contains(err.Error(), oddRedirect):
 		return Other // it does not pass by itself
