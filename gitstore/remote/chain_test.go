@@ -137,7 +137,7 @@ func TestAPackThatAsksTooMuch(t *testing.T) {
 		"deep, by id":             {long("by id"), "more than 4095 deltas"},
 		"deep, by id, base last":  {long("by id, base last"), "more than 4095 deltas"},
 		"a wide way":              {func(p *packing) { chain(t, p, "by place", 16, 8<<20) }, "by way of more than"},
-		"many of the same":        {func(p *packing) { fan(t, p, 2400, 128<<10) }, "unpacks to more than"},
+		"many of the same":        {func(p *packing) { fan(t, p, 3000, 192<<10) }, "unpacks to more than"},
 		"many at the end of ways": {func(p *packing) { comb(t, p) }, "unpacks to more than"},
 	} {
 		t.Run(name, func(t *testing.T) {

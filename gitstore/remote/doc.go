@@ -82,7 +82,7 @@
 // What comes is bounded in bytes by [Remote.MaxBytes], and what those unpack to,
 // with what it takes to read it, by [odb.Burden]: no chain of more than 4095
 // deltas, no object that is made by way of more than 128 MiB, and no more work
-// than unpacking 256 MiB, with 256 bytes for each that came. Both transports
+// than unpacking 256 MiB, with 1024 bytes for each that came. Both transports
 // refuse more with the same error of kind [TooLarge]. The built-in one does so
 // before it has done the work. Of git it is known only afterwards, or once git has
 // read in a pack for half a minute, when that is looked at while git is at it. So
