@@ -5,7 +5,7 @@ import "time"
 const (
 	leastAttempt = 100 * time.Millisecond // that is reckoned with, however quick it was
 	firstSpread  = 14                     // times the first attempt: over that the second one is spread
-	mostSpread   = 30 * time.Second       // unless a few attempts take longer
+	mostSpread   = 45 * time.Second       // unless a few attempts take longer
 )
 
 // spread is how long the next attempt waits at most after so many in vain, of
