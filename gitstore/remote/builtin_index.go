@@ -69,8 +69,8 @@ func checkSum(ctx context.Context, pack io.ReadSeeker, size int64) (string, erro
 	return fmt.Sprintf("%x", end), nil
 }
 
-// maxObject is the size in bytes of the largest object that is unpacked: go-git
-// holds some of them in memory, whole.
+// maxObject is the size in bytes of the largest object that is unpacked: it is in
+// memory then, whole, with those that it is made from.
 const maxObject = 32 << 20
 
 // errLargeObject says that an object is larger.
