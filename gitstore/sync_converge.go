@@ -203,19 +203,27 @@ func (r *syncRun) replay(ctx context.Context, ref plumbing.ReferenceName, on plu
 
 // pick puts the events of a branch that is not clean on top of ours.
 func (s *Store) pick(ctx context.Context, r *replica) (n int, err error) {
-	var grafts []graft
-	for _, e := range r.events {
-		data, err := r.read(e.hash, plumbing.BlobObject)
-		if err != nil {
-			return 0, err
-		}
-		g, err := parseGraft(r.ref, e.leaf, data)
-		if err != nil {
-			return 0, err
-		}
-		grafts = append(grafts, g)
+	grafts, err := r.grafts()
+	if err != nil {
+		return 0, err
 	}
 	return s.graftForeign(ctx, r.ref, grafts)
+}
+
+// grafts are the events that came, in the order of in.events.
+func (in *inspection) grafts() (all []graft, err error) {
+	for _, e := range in.events {
+		data, err := in.read(e.hash, plumbing.BlobObject)
+		if err != nil {
+			return nil, err
+		}
+		g, err := parseGraft(in.ref, e.leaf, data)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, g)
+	}
+	return all, nil
 }
 
 // pushed notes that the remote has a branch as we have it.

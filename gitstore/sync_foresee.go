@@ -81,21 +81,17 @@ func (r *syncRun) lacks(in *inspection, coming map[event.ID]bool) (n int, err er
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range in.events {
-		data, err := in.read(e.hash, plumbing.BlobObject)
+	grafts, err := in.grafts()
+	if err != nil {
+		return 0, err
+	}
+	for i, g := range grafts {
+		there, err := holdsEvent(root, g.home, g.event, in.events[i].hash)
 		if err != nil {
 			return 0, err
 		}
-		g, err := parseGraft(in.ref, e.leaf, data)
-		if err != nil {
-			return 0, err
-		}
-		there, err := holdsEvent(root, g.home, g.event, e.hash)
-		if err != nil {
-			return 0, err
-		}
-		if !there && !coming[e.id] {
-			coming[e.id] = true
+		if id := g.event.ID; !there && !coming[id] {
+			coming[id] = true
 			n++
 		}
 	}

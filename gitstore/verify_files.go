@@ -191,11 +191,14 @@ func (c *exportCheck) run(ctx context.Context) (int, error) {
 	}
 	c.tip = tip
 	exported := tip
-	c.hides, err = c.s.hiddenNow()
-	if h := newMirror(c.s).readMarker(); err == nil && !h.IsZero() {
-		if exported, err = c.s.topOf(h, projectsDir); err == nil {
-			c.hides, err = c.s.hiddenAt(h)
-		}
+	at := newMirror(c.s).readMarker()
+	if at.IsZero() {
+		at, err = c.s.tip(mainRef)
+	} else {
+		exported, err = c.s.topOf(at, projectsDir)
+	}
+	if err == nil {
+		c.hides, err = c.s.hiddenAt(at)
 	}
 	if err != nil {
 		return 0, err

@@ -25,7 +25,7 @@ const (
 	maxDeltas   = 4095      // in a row; git can write no more, and by itself writes 50
 	maxWay      = 128 << 20 // bytes of all objects on a way, which are in memory at once at worst
 	freeWork    = 256 << 20 // that any pack may ask for,
-	workAByte   = 1024      // and for each byte of it. A store that git has repacked asks for 5, one that skein has for 2, and one of full directories and empty messages for 100.
+	workAByte   = 1024      // and for each byte of it: a store asks for a part of that, since its directories are small
 	copiesAByte = 64        // bytes that are copied while one is unpacked, hashed and looked at
 	deltaWork   = 16        // of applying a delta, however small
 )
